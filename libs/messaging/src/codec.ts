@@ -1,0 +1,156 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Message, MessageProperties, Options } from 'amqplib';
+import { DiscardTask, InvalidMessageError } from './errors';
+import { HEADER, type JsonObject } from './task';
+
+export interface EncodedTask {
+  id: string;
+  content: Buffer;
+  properties: Options.Publish;
+}
+
+export interface PutOptions {
+  /** The task's id, 1 to 255 printable ASCII characters. Default: a new UUIDv7. */
+  id?: string;
+  /** The task's type. Default: the body's own `type` field. */
+  type?: string;
+  /** W3C trace context, carried to the handler as a header. */
+  traceparent?: string;
+}
+
+/** A task as read from a message, before it has a signal to run with. */
+export interface DecodedTask {
+  id: string;
+  type: string;
+  body: JsonObject;
+  attempt: number;
+  enqueuedAtMs: number;
+  headers: Record<string, unknown>;
+}
+
+/** What is known of a task even if its body could not be decoded. */
+export type Identity = Omit<DecodedTask, 'body'>;
+
+const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+
+/**
+ * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
+ * @throws InvalidMessageError `TASK_INVALID` (body, id, type or traceparent), `TASK_TOO_LARGE`.
+ */
+export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: number): EncodedTask {
+  if (!isJsonObject(body)) throw new InvalidMessageError('TASK_INVALID', 'A task must be a JSON object.');
+  const type = options.type ?? body['type'];
+  if (!isTaskType(type)) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task needs a type: a string of 1 to 255 bytes.');
+  }
+  const id = options.id ?? uuidv7();
+  if (!isTaskId(id)) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task id must be 1 to 255 printable ASCII characters, no spaces.');
+  }
+  if (options.traceparent !== undefined && !TRACEPARENT.test(options.traceparent)) {
+    throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
+  }
+  const content = encodeJson(body, 'TASK', maxPayloadBytes);
+  const nowMs = Date.now();
+  const headers: Record<string, string | number> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };
+  if (options.traceparent !== undefined) headers[HEADER.traceparent] = options.traceparent;
+  return {
+    id,
+    content,
+    properties: {
+      messageId: id,
+      type,
+      contentType: 'application/json',
+      deliveryMode: 2,
+      timestamp: Math.floor(nowMs / 1000),
+      appId: 'mercury',
+      headers,
+    },
+  };
+}
+
+/** @throws InvalidMessageError `<what>_INVALID`, `<what>_TOO_LARGE`. */
+export function encodeJson(body: object, what: 'TASK' | 'EVENT', maxBytes: number): Buffer {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(body);
+  } catch (cause) {
+    throw new InvalidMessageError(`${what}_INVALID`, 'The body cannot be written as JSON (a cycle or a BigInt?).', {
+      cause,
+    });
+  }
+  // A toJSON method may turn an object into anything, also into nothing.
+  if (text?.[0] !== '{') throw new InvalidMessageError(`${what}_INVALID`, 'The body must be a JSON object.');
+  const content = Buffer.from(text);
+  if (content.length > maxBytes) {
+    const message = `The body has ${content.length} bytes; the limit is ${maxBytes}. Store it elsewhere and send a reference.`;
+    throw new InvalidMessageError(`${what}_TOO_LARGE`, message);
+  }
+  return content;
+}
+
+/**
+ * The identity of a delivery, readable whatever its body is: so that a body that cannot be decoded still becomes a
+ * dead letter that can be found. A foreign task brings no id; it gets one on arrival and keeps it from then on.
+ */
+export function identify(message: Message): Identity {
+  // amqplib's types say `any`: whoever sent the message decided.
+  const properties: { readonly [Name in keyof MessageProperties]: unknown } = message.properties;
+  const { messageId, type, headers, timestamp } = properties;
+  const own = (headers ?? {}) as Record<string, unknown>;
+  const attempt = own[HEADER.attempt];
+  const enqueuedAtMs = own[HEADER.enqueuedAtMs];
+  return {
+    id: isTaskId(messageId) ? messageId : uuidv7(),
+    type: typeof type === 'string' ? type : '',
+    attempt: typeof attempt === 'number' && Number.isInteger(attempt) && attempt >= 1 ? attempt : 1,
+    enqueuedAtMs: millisecondsOf(enqueuedAtMs) ?? millisecondsOf(Number(timestamp) * 1000) ?? Date.now(),
+    headers: own,
+  };
+}
+
+/**
+ * Reads a task's message, ours or that of a foreign program (a bare JSON body: its type is `body.type`).
+ * @throws DiscardTask `INVALID_JSON`, `NOT_AN_OBJECT`, `NO_TYPE`: another attempt would read the same bytes.
+ */
+export function decodeTask(message: Message): DecodedTask {
+  const identity = identify(message);
+  const body = decodeJsonObject(message.content);
+  const type = identity.type === '' ? body['type'] : identity.type;
+  if (!isTaskType(type)) {
+    throw new DiscardTask('The message has no type, neither as a property nor as a string in its body.', {
+      code: 'NO_TYPE',
+    });
+  }
+  return { ...identity, type, body };
+}
+
+/** @throws DiscardTask `INVALID_JSON`, `NOT_AN_OBJECT`. */
+export function decodeJsonObject(content: Buffer): JsonObject {
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch (cause) {
+    throw new DiscardTask('The body is not JSON in UTF-8.', { code: 'INVALID_JSON', cause });
+  }
+  if (!isJsonObject(body)) throw new DiscardTask('The body is JSON, but not an object.', { code: 'NOT_AN_OBJECT' });
+  return body;
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isTaskId(id: unknown): id is string {
+  return typeof id === 'string' && PRINTABLE_ID.test(id);
+}
+
+/** The protocol's short strings have at most 255 bytes. */
+function isTaskType(type: unknown): type is string {
+  return typeof type === 'string' && type.length > 0 && Buffer.byteLength(type) <= 255;
+}
+
+function millisecondsOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
+}

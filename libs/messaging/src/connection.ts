@@ -1,0 +1,229 @@
+import { hostname } from 'node:os';
+import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
+import type { ResolvedBroker } from './config';
+import { BrokerError } from './errors';
+import { Events } from './events';
+import { backoffMs } from './retry-policy';
+
+const HEARTBEAT_S = 15;
+const CONNECT_TIMEOUT_MS = 10_000;
+const RECONNECT_CAP_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 3_000;
+
+/**
+ * One connection for publishing and one for consuming: while an alarm is on, the broker stops reading from a
+ * connection that publishes, and acks sent on it would wait too (RabbitMQ docs, alarms).
+ */
+export interface Connections {
+  publishing: Connection;
+  consuming: Connection;
+}
+
+interface StateEvents {
+  up: [];
+  down: [problem: BrokerError];
+  /** A reconnect attempt failed. */
+  failed: [problem: BrokerError];
+  blocked: [problem: BrokerError];
+  unblocked: [];
+}
+
+/** How amqp-connection-manager has to be set up for us, also when another library creates it. */
+export function managerOptions(purpose: string) {
+  return {
+    heartbeatIntervalInSeconds: HEARTBEAT_S,
+    reconnectTimeInSeconds: 0.1,
+    connectionOptions: {
+      // Without it Nagle's algorithm holds a small publish back for some 20 ms.
+      noDelay: true,
+      keepAlive: true,
+      timeout: CONNECT_TIMEOUT_MS,
+      clientProperties: { connection_name: `mercury ${purpose} ${hostname()}:${process.pid}` },
+    },
+  };
+}
+
+/**
+ * A connection that comes back by itself, with exponential backoff and full jitter, over the given URLs in turn.
+ * It hands out plain amqplib channels: whoever opens one owns it and replaces it when it closes.
+ */
+export class Connection {
+  readonly events = new Events<StateEvents>();
+  private failures = 0;
+  private currentProblem: BrokerError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
+  private closing: Promise<void> | undefined;
+
+  /** Connects in the background; never throws and never waits. */
+  static open(urls: readonly string[], purpose: string): Connection {
+    const manager = new AmqpConnectionManagerClass([...urls], managerOptions(purpose));
+    const connection = new Connection(manager);
+    // Its promise only repeats what the events say.
+    void manager.connect().catch(() => undefined);
+    return connection;
+  }
+
+  constructor(private readonly manager: AmqpConnectionManager) {
+    manager.on('connect', () => {
+      this.failures = 0;
+      this.currentProblem = undefined;
+      this.events.emit('up');
+    });
+    manager.on('connectFailed', ({ err }) => this.events.emit('failed', this.fail(err)));
+    manager.on('disconnect', ({ err }) => this.events.emit('down', this.fail(err)));
+    manager.on('blocked', ({ reason }) => {
+      this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
+      this.events.emit('blocked', this.currentProblem);
+    });
+    manager.on('unblocked', () => {
+      this.currentProblem = undefined;
+      this.events.emit('unblocked');
+    });
+    if (manager.isConnected()) this.currentProblem = undefined;
+  }
+
+  /** Why nothing can be published now; undefined when all is well. */
+  get problem(): BrokerError | undefined {
+    return this.currentProblem;
+  }
+
+  get connected(): boolean {
+    return this.manager.isConnected();
+  }
+
+  /** Resolves once connected, at once if it is. Rejects with the signal's reason when that aborts first. */
+  async untilConnected(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.manager.isConnected()) return;
+    await new Promise<void>((resolve, reject) => {
+      const finish = () => {
+        this.events.off('up', finish);
+        signal.removeEventListener('abort', finish);
+        if (signal.aborted) reject(signal.reason as Error);
+        else resolve();
+      };
+      this.events.on('up', finish);
+      signal.addEventListener('abort', finish);
+    });
+  }
+
+  /**
+   * Opens a channel in confirm mode. Its `error` event is always heard, so that a channel error never crashes the
+   * process; `close` tells the owner.
+   * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`.
+   */
+  async openChannel(): Promise<ConfirmChannel> {
+    const model = this.manager.connection;
+    if (!model) throw this.currentProblem ?? new BrokerError('BROKER_UNREACHABLE', 'Not connected to the broker.');
+    try {
+      const channel = await model.createConfirmChannel();
+      channel.on('error', () => undefined);
+      return channel;
+    } catch (cause) {
+      throw new BrokerError('BROKER_CHANNEL_LOST', 'The broker gave no channel.', { cause });
+    }
+  }
+
+  /** Closes within 3 s: politely if the broker answers, by ending the socket if not. Safe to call twice. */
+  close(): Promise<void> {
+    this.closing ??= this.closeWithDeadline();
+    return this.closing;
+  }
+
+  private async closeWithDeadline(): Promise<void> {
+    const model = this.manager.connection;
+    const polite = this.manager.close().catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        if (model) socketOf(model)?.destroy();
+        resolve();
+      }, CLOSE_TIMEOUT_MS);
+    });
+    await Promise.race([polite, deadline]);
+    clearTimeout(timer);
+  }
+
+  private fail(error: unknown): BrokerError {
+    this.failures += 1;
+    // Read by the manager right after this event, for its next wait.
+    this.manager.reconnectTimeInSeconds = backoffMs(this.failures, RECONNECT_CAP_MS) / 1000;
+    this.currentProblem = connectionProblem(error);
+    return this.currentProblem;
+  }
+}
+
+/** A pair of connections of one's own, each opened when first used. */
+class OwnConnections implements Connections {
+  private readonly opened: Partial<Connections> = {};
+
+  constructor(
+    private readonly urls: readonly string[],
+    private readonly owner: string,
+    private readonly onProblem: (problem: BrokerError) => void,
+  ) {}
+
+  get publishing(): Connection {
+    this.opened.publishing ??= this.open('publishing');
+    return this.opened.publishing;
+  }
+
+  get consuming(): Connection {
+    this.opened.consuming ??= this.open('consuming');
+    return this.opened.consuming;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
+  }
+
+  private open(purpose: string): Connection {
+    const connection = Connection.open(this.urls, `${this.owner} ${purpose}`);
+    reportProblems(connection, this.onProblem);
+    return connection;
+  }
+}
+
+export interface BrokerUse {
+  connections: Connections;
+  /** Closes only what was opened for this use. */
+  close(): Promise<void>;
+}
+
+/** The given connections, or a pair of one's own. */
+export function useConnections(
+  broker: ResolvedBroker,
+  owner: string,
+  onProblem: (problem: BrokerError) => void,
+): BrokerUse {
+  if (broker.connections) return { connections: broker.connections, close: async () => undefined };
+  const own = new OwnConnections(broker.urls, owner, onProblem);
+  return { connections: own, close: () => own.close() };
+}
+
+/** Tells each problem of a connection once, not at every attempt to reconnect. */
+export function reportProblems(connection: Connection, onProblem: (problem: BrokerError) => void): void {
+  let lastMessage: string | undefined;
+  const tell = (problem: BrokerError) => {
+    if (problem.message === lastMessage) return;
+    lastMessage = problem.message;
+    onProblem(problem);
+  };
+  connection.events.on('failed', tell).on('down', tell).on('blocked', tell);
+  connection.events.on('up', () => (lastMessage = undefined));
+}
+
+function connectionProblem(error: unknown): BrokerError {
+  const text = error instanceof Error ? error.message || error.name : 'connection closed';
+  if (/ACCESS[-_]REFUSED|\b403\b/.test(text)) {
+    const message = 'The broker refused the user or the password of rabbitUrl, or the user may not use its vhost.';
+    return new BrokerError('BROKER_ACCESS_REFUSED', message, { cause: error });
+  }
+  const message = `The broker cannot be reached (${text}); trying again. Is it running, and is rabbitUrl right?`;
+  return new BrokerError('BROKER_UNREACHABLE', message, { cause: error });
+}
+
+/** amqplib has no public way to end a connection whose peer does not answer. */
+function socketOf(model: ChannelModel): { destroy(): void } | undefined {
+  return (model.connection as { stream?: { destroy(): void } }).stream;
+}

@@ -1,0 +1,79 @@
+/**
+ * The base of every error that this library throws.
+ * `code` is stable and made for programs; `message` is a sentence for people that says what to do; `cause` is kept.
+ */
+export class MercuryError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Options or environment that cannot work. Lists every problem, not only the first. Code `CONFIG_INVALID`. */
+export class ConfigError extends MercuryError {
+  constructor(
+    subject: string,
+    readonly problems: string[],
+  ) {
+    super('CONFIG_INVALID', `${subject}: ${problems.join('; ')}.`);
+  }
+}
+
+/** A task or event that must not be sent as it is (body, id, type, key or size). Nothing was sent. */
+export class InvalidMessageError extends MercuryError {}
+
+/**
+ * How a publish ended when it did not end confirmed:
+ * `returned` no queue took it, `nacked` the broker refused it (queue full), `not-sent` it never left this process,
+ * `unknown` it may or may not be stored: repeat it with the same id.
+ */
+export type PublishFailure = 'returned' | 'nacked' | 'not-sent' | 'unknown';
+
+/** Codes `PUBLISH_RETURNED`, `PUBLISH_NACKED`, `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`. */
+export class PublishError extends MercuryError {
+  constructor(
+    readonly outcome: PublishFailure,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(`PUBLISH_${outcome.toUpperCase().replace('-', '_')}`, message, options);
+  }
+}
+
+/**
+ * The broker cannot be used now: `BROKER_UNREACHABLE`, `BROKER_ACCESS_REFUSED`, `BROKER_BLOCKED`,
+ * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_CHANNEL_LOST`.
+ */
+export class BrokerError extends MercuryError {}
+
+/** Throw it from a handler to end the task as a dead letter now, without another attempt. */
+export class DiscardTask extends MercuryError {
+  constructor(message: string, options?: { code?: string; cause?: unknown }) {
+    super(options?.code ?? 'DISCARDED', message, options);
+  }
+}
+
+/**
+ * Throw it from a handler to have the task tried again, as long as attempts are left.
+ * `delayMs` asks for at least that delay: the shortest retry level that is not shorter takes the task
+ * (the longest one, if none is that long). Without it the attempt's own level is used.
+ */
+export class RetryTask extends MercuryError {
+  readonly delayMs: number | undefined;
+
+  constructor(message: string, options?: { delayMs?: number; code?: string; cause?: unknown }) {
+    super(options?.code ?? 'RETRY_REQUESTED', message, options);
+    this.delayMs = options?.delayMs;
+  }
+}
+
+/** What anything thrown says about itself: a code for programs and a message for people. */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (error instanceof MercuryError) return { code: error.code, message: error.message };
+  if (error instanceof Error) return { code: 'HANDLER_FAILED', message: `${error.name}: ${error.message}` };
+  return { code: 'HANDLER_FAILED', message: typeof error === 'string' ? error : (JSON.stringify(error) ?? 'unknown') };
+}

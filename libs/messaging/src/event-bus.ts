@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import type { ConfirmChannel, Message } from 'amqplib';
+import { decodeJsonObject, encodeJson } from './codec';
+import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
+import { useConnections, type BrokerUse } from './connection';
+import { BrokerError, InvalidMessageError, MercuryError } from './errors';
+import { Events, type ClientEvents } from './events';
+import { Publisher } from './publisher';
+import { backoffMs, delay } from './retry-policy';
+import type { JsonObject } from './task';
+
+const DRAIN_TIMEOUT_MS = 5_000;
+const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
+/** One stuck subscriber must not fill the broker: beyond this its oldest events are dropped. */
+const MOST_QUEUED_EVENTS = 100_000;
+const EVENT_PREFETCH = 100;
+
+export type BusKind = 'direct' | 'fanout' | 'topic' | 'headers';
+
+export interface BusEvent {
+  key: string;
+  data: JsonObject;
+  headers: Readonly<Record<string, unknown>>;
+}
+
+/** One reason to receive an event: a key or pattern, or for a headers bus the headers with `x-match`. */
+export interface Binding {
+  key?: string;
+  headers?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface PublishEventOptions {
+  headers?: Readonly<Record<string, string | number | boolean>>;
+  /** Fail with `PUBLISH_RETURNED` when nobody is subscribed to the key. Default false: no listener is no error. */
+  mandatory?: boolean;
+}
+
+export interface Subscription {
+  /** Resolves once the queue is bound: from then on events arrive. */
+  ready: Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Events for whoever listens now: each subscriber has a temporary queue of its own, gone with its connection.
+ * What nobody listens to is gone too; for work that must not be lost there is WorkerClient.
+ */
+export class EventBus {
+  readonly events = new Events<ClientEvents>();
+  private readonly config: ResolvedBus;
+  private readonly broker: BrokerUse;
+  private readonly publisher: Publisher;
+  private readonly subscriptions = new Set<Subscription>();
+  private stopping: Promise<void> | undefined;
+
+  /**
+   * @param kind the exchange's type; every program on the same bus must name the same.
+   * @throws ConfigError `CONFIG_INVALID`. Does not connect: the first `publish` or `subscribe` does.
+   */
+  constructor(
+    options: EventBusOptions,
+    private readonly kind: BusKind = 'direct',
+  ) {
+    this.config = resolveBus(options);
+    const onProblem = (problem: BrokerError) => this.events.emit('problem', problem);
+    this.broker = useConnections(this.config, `bus ${this.config.name}`, onProblem);
+    const { publishing } = this.broker.connections;
+    const declare = async () => {
+      const channel = await publishing.openChannel();
+      await this.declareExchange(channel);
+      await channel.close();
+    };
+    this.publisher = new Publisher(publishing, declare, this.config.publishTimeoutMs, this.events);
+  }
+
+  /** Why a `publish` would fail now; undefined when it would succeed. */
+  get problem(): MercuryError | undefined {
+    return this.publisher.problem;
+  }
+
+  /** Connects and declares the exchange in the background, so that `problem` tells the truth. */
+  start(): void {
+    this.publisher.open();
+  }
+
+  /**
+   * Publishes an event. Resolves when the broker has it and has given it to the queue of every subscriber.
+   * @throws InvalidMessageError `EVENT_INVALID`, `EVENT_TOO_LARGE`.
+   * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`; with `mandatory` also `PUBLISH_RETURNED`.
+   */
+  async publish(key: string, data: object, options: PublishEventOptions = {}): Promise<void> {
+    if (Buffer.byteLength(key) > 255) throw new InvalidMessageError('EVENT_INVALID', 'A key has at most 255 bytes.');
+    const content = encodeJson(data, 'EVENT', DEFAULTS.maxPayloadBytes);
+    const properties = {
+      messageId: randomUUID(),
+      contentType: 'application/json',
+      timestamp: Math.floor(Date.now() / 1000),
+      appId: 'mercury',
+      headers: { ...options.headers },
+    };
+    const { name: exchange } = this.config;
+    await this.publisher.publish({
+      exchange,
+      routingKey: key,
+      content,
+      properties,
+      mandatory: options.mandatory ?? false,
+    });
+  }
+
+  /**
+   * Receives events from now on. After a lost connection it subscribes again, with a new queue: the events in between
+   * are missed. An event that is no JSON object is reported as a problem and skipped, as is a handler that throws.
+   * @param bindings an event that fits any of them is received, once.
+   */
+  subscribe(bindings: readonly Binding[], handler: (event: BusEvent) => unknown): Subscription {
+    const closed = new AbortController();
+    let onReady: () => void = () => undefined;
+    let onHopeless: (problem: MercuryError) => void = () => undefined;
+    const ready = new Promise<void>((resolve, reject) => {
+      onReady = resolve;
+      onHopeless = reject;
+    });
+    const failed = (problem: MercuryError) => void (problem.code === 'BROKER_ACCESS_REFUSED' && onHopeless(problem));
+    this.broker.connections.consuming.events.on('failed', failed);
+    const done = this.receiveUntilClosed(bindings, handler, closed.signal, onReady).finally(onReady);
+    const subscription: Subscription = {
+      ready,
+      close: async () => {
+        this.subscriptions.delete(subscription);
+        this.broker.connections.consuming.events.off('failed', failed);
+        closed.abort();
+        await done;
+      },
+    };
+    this.subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Ends the subscriptions, waits up to 5 s for open confirms, closes the connection. Safe to call twice. */
+  stop(): Promise<void> {
+    this.stopping ??= this.close();
+    return this.stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  private async close(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
+    await this.publisher.close(DRAIN_TIMEOUT_MS);
+    await this.broker.close();
+  }
+
+  private async receiveUntilClosed(
+    bindings: readonly Binding[],
+    handler: (event: BusEvent) => unknown,
+    closed: AbortSignal,
+    onReady: () => void,
+  ): Promise<void> {
+    for (let failures = 0; !closed.aborted;) {
+      try {
+        await this.broker.connections.consuming.untilConnected(closed);
+        const channel = await this.broker.connections.consuming.openChannel();
+        const lost = await this.bind(channel, bindings, handler);
+        failures = 0;
+        onReady();
+        await delayUntil(lost, closed);
+        await channel.close().catch(() => undefined);
+      } catch (cause) {
+        if (closed.aborted) return;
+        failures += 1;
+        const problem =
+          cause instanceof MercuryError
+            ? cause
+            : new BrokerError('BROKER_CHANNEL_LOST', 'Cannot subscribe; trying again.', { cause });
+        this.events.emit('problem', problem);
+        await delay(backoffMs(failures, SUBSCRIBE_AGAIN_CAP_MS), closed);
+      }
+    }
+  }
+
+  /** Resolves, once events arrive, to the loss of the subscription. */
+  private async bind(
+    channel: ConfirmChannel,
+    bindings: readonly Binding[],
+    handler: (event: BusEvent) => unknown,
+  ): Promise<AbortSignal> {
+    const lost = new AbortController();
+    channel.once('close', () => lost.abort());
+    await this.declareExchange(channel);
+    const { queue } = await channel.assertQueue('', {
+      exclusive: true,
+      durable: false,
+      arguments: { 'x-max-length': MOST_QUEUED_EVENTS, 'x-overflow': 'drop-head' },
+    });
+    for (const { key, headers } of bindings) await channel.bindQueue(queue, this.config.name, key ?? '', headers);
+    await channel.prefetch(EVENT_PREFETCH, false);
+    // Taken one after another, so that a logger writes them in the order of the bus.
+    let last = Promise.resolve();
+    await channel.consume(queue, (message) => {
+      if (!message) return lost.abort();
+      last = last.then(() => this.receive(channel, message, handler));
+    });
+    return lost.signal;
+  }
+
+  private async receive(
+    channel: ConfirmChannel,
+    message: Message,
+    handler: (event: BusEvent) => unknown,
+  ): Promise<void> {
+    const key = message.fields.routingKey;
+    try {
+      const headers = (message.properties.headers ?? {}) as Record<string, unknown>;
+      await handler({ key, data: decodeJsonObject(message.content), headers });
+    } catch (cause) {
+      const problem = new MercuryError('EVENT_SKIPPED', `An event with key "${key}" was skipped: ${String(cause)}`, {
+        cause,
+      });
+      this.events.emit('problem', problem);
+    }
+    try {
+      channel.ack(message);
+    } catch {
+      // The channel is gone, and the temporary queue with it.
+    }
+  }
+
+  private async declareExchange(channel: ConfirmChannel): Promise<void> {
+    await channel.assertExchange(this.config.name, this.kind, { durable: true });
+  }
+}
+
+async function delayUntil(first: AbortSignal, second: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const finish = () => resolve();
+    if (first.aborted || second.aborted) return finish();
+    first.addEventListener('abort', finish, { once: true });
+    second.addEventListener('abort', finish, { once: true });
+  });
+}

@@ -1,0 +1,72 @@
+import type { Message } from 'amqplib';
+import { decodeTask, identify, type Identity } from './codec';
+import { DiscardTask, MercuryError } from './errors';
+import { decideFailure, type Outcome } from './outcome';
+import type { RetryPolicy } from './retry-policy';
+import type { Task } from './task';
+
+/** What executes a task of one type. */
+export interface TaskRunner {
+  run(task: Task): unknown;
+  /** Default: the worker's `handlerTimeoutMs`. */
+  timeoutMs?: number;
+}
+
+export interface ExecutionContext {
+  queueName: string;
+  policy: RetryPolicy;
+  handlerTimeoutMs: number;
+  /** Undefined for a type that nobody handles. */
+  runnerOf(type: string): TaskRunner | undefined;
+  onStart(task: Task): void;
+}
+
+export interface Execution {
+  identity: Identity;
+  /** Undefined when the body could not be decoded. */
+  task: Task | undefined;
+  outcome: Outcome;
+  durationMs: number;
+}
+
+/**
+ * One attempt, from the bytes to the outcome: decode, find the handler, run it with its timeout. Never throws, and
+ * knows no channel. `abort` belongs to this attempt: its signal is the handler's. A handler that ignores its aborted signal still has exactly this one outcome.
+ */
+export async function execute(message: Message, context: ExecutionContext, abort: AbortController): Promise<Execution> {
+  let identity = identify(message);
+  const startedAtMs = performance.now();
+  let task: Task | undefined;
+  let outcome: Outcome;
+  try {
+    // The id of a foreign task is made on arrival: decoding again must not make another one.
+    const decoded = { ...decodeTask(message), id: identity.id };
+    identity = decoded;
+    const known: Task = { ...decoded, queue: context.queueName, signal: abort.signal };
+    task = known;
+    const runner = context.runnerOf(decoded.type);
+    if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
+    context.onStart(known);
+    await within(runner.timeoutMs ?? context.handlerTimeoutMs, abort, async () => runner.run(known));
+    outcome = { kind: 'success' };
+  } catch (error) {
+    outcome = decideFailure(error, identity.attempt, context.policy);
+  }
+  return { identity, task, outcome, durationMs: performance.now() - startedAtMs };
+}
+
+async function within(timeoutMs: number, abort: AbortController, work: () => Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const error = new MercuryError('HANDLER_TIMEOUT', `The handler did not end within ${timeoutMs} ms.`);
+      abort.abort(error);
+      reject(error);
+    }, timeoutMs);
+  });
+  try {
+    await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

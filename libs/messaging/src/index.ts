@@ -1,0 +1,35 @@
+export { WorkerClient } from './worker-client';
+export { Worker } from './worker';
+export { Logger, LEVELS, type Level } from './logger';
+export {
+  EventBus,
+  type Binding,
+  type BusEvent,
+  type BusKind,
+  type PublishEventOptions,
+  type Subscription,
+} from './event-bus';
+export { HEADER, payloadOf, type JsonObject, type Task } from './task';
+export type { PutOptions } from './codec';
+export type { Outcome, Failure } from './outcome';
+export type { TaskRunner } from './execution';
+export type { ClientEvents, ConnectionEvents, Events, SettledAttempt, WorkerEvents } from './events';
+export {
+  DEFAULTS,
+  type BrokerOptions,
+  type EventBusOptions,
+  type WorkerClientOptions,
+  type WorkerOptions,
+} from './config';
+export { Connection, type Connections } from './connection';
+export { EXCHANGE, deadQueueOf, retryQueueOf } from './topology';
+export {
+  BrokerError,
+  ConfigError,
+  DiscardTask,
+  InvalidMessageError,
+  MercuryError,
+  PublishError,
+  RetryTask,
+  type PublishFailure,
+} from './errors';

@@ -1,0 +1,12 @@
+export { MessagingModule } from './messaging.module';
+export { MessagingConnections } from './messaging.connections';
+export type { MessagingModuleAsyncOptions, MessagingModuleOptions } from './messaging.options';
+export { TaskHandler, type TaskHandlerOptions } from './task-handler.decorator';
+export { TaskContext } from './task.context';
+export { WorkerTransport } from './worker.transport';
+export { connectWorker } from './connect-worker';
+export { Metrics } from './operations/metrics';
+export { OperationsModule } from './operations/operations.module';
+export { Readiness } from './operations/readiness';
+export { Environment, WholeNumbers, readEnvironment } from './environment';
+export { shutDownOnSignals } from './shutdown';

@@ -1,0 +1,60 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import { resolveBroker } from '../config';
+import { Connection, managerOptions, reportProblems, type Connections } from '../connection';
+import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
+
+/**
+ * The application's two connections, shared by its clients, workers and loggers, each opened when first used. They are
+ * golevelup's AmqpConnections, built one by one: its module keeps statics that two Nest apps in one process would share.
+ */
+@Injectable()
+export class MessagingConnections implements Connections {
+  private readonly log = new Logger('Messaging');
+  private readonly urls: readonly string[];
+  private readonly opened: Partial<Connections> = {};
+
+  /** @throws ConfigError `CONFIG_INVALID` for a URL that is none. */
+  constructor(@Inject(MESSAGING_OPTIONS) options: MessagingModuleOptions) {
+    this.urls = resolveBroker(options).urls;
+  }
+
+  get publishing(): Connection {
+    this.opened.publishing ??= this.open('publishing');
+    return this.opened.publishing;
+  }
+
+  get consuming(): Connection {
+    this.opened.consuming ??= this.open('consuming');
+    return this.opened.consuming;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
+  }
+
+  private open(purpose: string): Connection {
+    const amqp = new AmqpConnection({
+      name: purpose,
+      uri: [...this.urls],
+      connectionManagerOptions: managerOptions(purpose),
+      // Only its connection is used: no channel setup to wait for, no consumers, and one voice about problems.
+      connectionInitOptions: { wait: false, skipConnectionFailedLogging: true, skipDisconnectFailedLogging: true },
+      enableDirectReplyTo: false,
+      registerHandlers: false,
+      logger: silent,
+    });
+    // Resolves only once the broker is there; the connection manager exists right away.
+    void amqp.init().catch((error: unknown) => this.log.error(`golevelup could not start: ${String(error)}`));
+    const connection = new Connection(amqp.managedConnection);
+    connection.events.on('up', () => this.log.log(`Connected to the broker for ${purpose}`));
+    reportProblems(connection, (problem) => this.log.warn(`${purpose}: ${problem.message}`));
+    return connection;
+  }
+}
+
+const silent = new (class extends Logger {
+  override log(): void {}
+  override warn(): void {}
+  override error(): void {}
+})();

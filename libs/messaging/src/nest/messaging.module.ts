@@ -1,0 +1,117 @@
+import {
+  Logger as NestLogger,
+  Module,
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { Logger } from '../logger';
+import { WorkerClient } from '../worker-client';
+import { Worker } from '../worker';
+import { MessagingConnections } from './messaging.connections';
+import {
+  MESSAGING_OPTIONS,
+  loggerOptionsOf,
+  workerOptionsOf,
+  type MessagingModuleAsyncOptions,
+  type MessagingModuleOptions,
+} from './messaging.options';
+import { WorkerTransport } from './worker.transport';
+
+const PROVIDERS: Provider[] = [
+  MessagingConnections,
+  WorkerTransport,
+  {
+    provide: WorkerClient,
+    inject: [MESSAGING_OPTIONS, MessagingConnections],
+    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
+      new WorkerClient(workerOptionsOf(options, connections)),
+  },
+  {
+    provide: Logger,
+    inject: [MESSAGING_OPTIONS, MessagingConnections],
+    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
+      new Logger(loggerOptionsOf(options, connections)),
+  },
+];
+
+/**
+ * Makes WorkerClient, Logger, WorkerTransport and MessagingConnections injectable everywhere in the application, and
+ * starts and stops the application's own providers that extend Worker or Logger.
+ */
+@Module({ imports: [DiscoveryModule] })
+export class MessagingModule implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+  private readonly log = new NestLogger('Messaging');
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly transport: WorkerTransport,
+    private readonly client: WorkerClient,
+    private readonly connections: MessagingConnections,
+  ) {}
+
+  static forRoot(options: MessagingModuleOptions): DynamicModule {
+    return moduleWith([{ provide: MESSAGING_OPTIONS, useValue: options }], []);
+  }
+
+  static forRootAsync(options: MessagingModuleAsyncOptions): DynamicModule {
+    const { inject = [], useFactory, imports = [] } = options;
+    return moduleWith([{ provide: MESSAGING_OPTIONS, inject, useFactory }], imports);
+  }
+
+  /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
+  onApplicationBootstrap(): void {
+    this.transport.events.on('problem', (problem) => this.log.warn(problem.message));
+    this.client.events.on('problem', (problem) => this.log.warn(problem.message));
+    for (const worker of this.ownWorkers()) {
+      worker.events.on('problem', (problem) => this.log.warn(problem.message));
+      void worker.start().catch((error: unknown) => this.log.error(String(error)));
+    }
+    for (const logger of this.ownLoggers()) {
+      logger.events.on('problem', (problem) => this.log.warn(problem.message));
+      void logger.start().catch((error: unknown) => this.log.error(String(error)));
+    }
+  }
+
+  /** While HTTP still answers: take no more tasks, finish those that run. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all([this.transport.close(), ...this.ownWorkers().map((worker) => worker.stop())]);
+  }
+
+  /** Nest's last hook: HTTP is closed and nobody publishes any more. */
+  async onApplicationShutdown(): Promise<void> {
+    const stoppable = this.instances().filter(
+      (instance) => instance instanceof Logger || instance instanceof WorkerClient,
+    );
+    await Promise.all(stoppable.map((instance) => instance.stop()));
+    await this.connections.close();
+  }
+
+  private ownWorkers(): Worker[] {
+    return this.instances().filter((instance): instance is Worker => instance instanceof Worker);
+  }
+
+  /** A plain Logger only publishes; one that extends it listens. */
+  private ownLoggers(): Logger[] {
+    const extended = (instance: unknown) => instance instanceof Logger && instance.constructor !== Logger;
+    return this.instances().filter((instance): instance is Logger => extended(instance));
+  }
+
+  private instances(): unknown[] {
+    const wrappers = this.discovery.getProviders().filter((wrapper) => wrapper.isDependencyTreeStatic());
+    return [...new Set(wrappers.map((wrapper): unknown => wrapper.instance))];
+  }
+}
+
+function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imports']>): DynamicModule {
+  return {
+    module: MessagingModule,
+    global: true,
+    imports,
+    providers: [...options, ...PROVIDERS],
+    exports: [MESSAGING_OPTIONS, MessagingConnections, WorkerTransport, WorkerClient, Logger],
+  };
+}

@@ -1,0 +1,29 @@
+import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
+import type { EventBusOptions, WorkerOptions } from '../config';
+import type { Connections } from '../connection';
+
+export const MESSAGING_OPTIONS = Symbol('mercury.options');
+
+const DEFAULT_QUEUE = 'tasks';
+const DEFAULT_LOGGER = 'logs';
+
+/** Everything but the broker's address has a default. */
+export interface MessagingModuleOptions extends Omit<Partial<WorkerOptions>, 'connections'> {
+  rabbitUrl: string | readonly string[];
+  /** Exchange of the injectable Logger. Default `logs`. */
+  loggerName?: string;
+}
+
+export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  inject?: FactoryProvider['inject'];
+  useFactory: (...dependencies: never[]) => MessagingModuleOptions | Promise<MessagingModuleOptions>;
+}
+
+export function workerOptionsOf(options: MessagingModuleOptions, connections: Connections): WorkerOptions {
+  const { rabbitUrl: _rabbitUrl, loggerName: _loggerName, ...worker } = options;
+  return { queueName: DEFAULT_QUEUE, ...worker, connections };
+}
+
+export function loggerOptionsOf(options: MessagingModuleOptions, connections: Connections): EventBusOptions {
+  return { name: options.loggerName ?? DEFAULT_LOGGER, connections };
+}

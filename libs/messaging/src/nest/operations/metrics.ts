@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { ClientEvents, Events, SettledAttempt, WorkerEvents } from '../../events';
+
+const DURATION_BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
+/** Types of foreign messages are anybody's text: as labels they would grow without bound. */
+const WITHOUT_KNOWN_TYPE = new Set(['UNKNOWN_TYPE', 'NO_TYPE', 'INVALID_JSON', 'NOT_AN_OBJECT']);
+
+interface Observable {
+  readonly events: Events<WorkerEvents>;
+  readonly runningCount: number;
+  readonly capacity: number;
+}
+
+/** Prometheus metrics of this application, in a registry of its own. */
+@Injectable()
+export class Metrics {
+  readonly registry = new Registry();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** @param what `tasks` or `events`. */
+  observePublisher(what: string, publisher: { readonly events: Events<ClientEvents> }): void {
+    const publishes = new Counter({
+      name: `mercury_${what}_published_total`,
+      help: `Publishes of ${what} by outcome: confirmed, returned, nacked, not-sent, unknown.`,
+      labelNames: ['outcome'],
+      registers: [this.registry],
+    });
+    const seconds = new Histogram({
+      name: `mercury_${what}_publish_duration_seconds`,
+      help: 'From publish to confirm or failure.',
+      buckets: DURATION_BUCKETS_S,
+      registers: [this.registry],
+    });
+    publisher.events.on('published', (outcome, durationMs) => {
+      publishes.inc({ outcome });
+      seconds.observe(durationMs / 1000);
+    });
+  }
+
+  observeWorker(worker: Observable): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: 'mercury_tasks_running',
+      help: 'Tasks that run now.',
+      registers,
+      collect() {
+        this.set(worker.runningCount);
+      },
+    });
+    new Gauge({
+      name: 'mercury_worker_capacity',
+      help: 'Most tasks at once.',
+      registers,
+      collect() {
+        this.set(worker.capacity);
+      },
+    });
+    const labelNames = ['type', 'outcome'];
+    const attempts = new Counter({
+      name: 'mercury_task_attempts_total',
+      help: 'Attempts by task type and outcome.',
+      labelNames,
+      registers,
+    });
+    const seconds = new Histogram({
+      name: 'mercury_task_duration_seconds',
+      help: 'Time of the handler.',
+      labelNames,
+      buckets: DURATION_BUCKETS_S,
+      registers,
+    });
+    worker.events.on('settled', (attempt) => {
+      const labels = { type: typeLabelOf(attempt), outcome: attempt.outcome.kind };
+      attempts.inc(labels);
+      seconds.observe(labels, attempt.durationMs / 1000);
+    });
+  }
+}
+
+function typeLabelOf({ type, outcome }: SettledAttempt): string {
+  return outcome.kind === 'dead' && WITHOUT_KNOWN_TYPE.has(outcome.failure.code) ? 'unknown' : type;
+}

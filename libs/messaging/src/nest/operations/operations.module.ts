@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { Metrics } from './metrics';
+import { OperationsController } from './operations.controller';
+import { Readiness } from './readiness';
+
+/** `/health/live`, `/health/ready` and `/metrics`, alike in every application. */
+@Module({
+  imports: [TerminusModule.forRoot({ errorLogStyle: 'json', gracefulShutdownTimeoutMs: 0 })],
+  controllers: [OperationsController],
+  providers: [Readiness, Metrics],
+  exports: [Readiness, Metrics],
+})
+export class OperationsModule {}

@@ -1,0 +1,327 @@
+import type { ConfirmChannel, Message, Options } from 'amqplib';
+import type { Connection } from './connection';
+import { BrokerError, type MercuryError, PublishError, type PublishFailure } from './errors';
+import { type Events, type ClientEvents } from './events';
+import { backoffMs, delay } from './retry-policy';
+
+const MOST_UNCONFIRMED = 1_000;
+const MOST_UNCONFIRMED_BYTES = 32 * 1_048_576;
+const REOPEN_CAP_MS = 5_000;
+
+export interface Outgoing {
+  exchange: string;
+  routingKey: string;
+  content: Buffer;
+  properties: Options.Publish;
+  /** Whether it is a failure when no queue takes the message. */
+  mandatory: boolean;
+}
+
+interface Entry {
+  message: Outgoing;
+  startedAtMs: number;
+  returned: string | undefined;
+  settled: boolean;
+  resolve(): void;
+  reject(error: PublishError): void;
+}
+
+/** One channel and what is unconfirmed on it: a replaced channel takes its own accounts with it. */
+interface Line {
+  channel: ConfirmChannel;
+  unconfirmed: Set<Entry>;
+  bytes: number;
+  /** Called when nothing more is to be sent on it. */
+  left(): void;
+}
+
+/**
+ * Publishes with confirms: each publish ends as confirmed, or with a PublishError that says what is known.
+ * At most 1,000 messages and 32 MiB are unconfirmed at once; more wait for their turn, in order, until their deadline.
+ * Nothing is buffered beyond that deadline, and nothing is ever sent a second time.
+ */
+export class Publisher {
+  private readonly lines = new Set<Line>();
+  private current: Line | undefined;
+  private readonly waiting = new Set<Entry>();
+  private readonly closed = new AbortController();
+  private readonly onBlocked = () => this.refuseWaiting();
+  private readonly onFailed = (problem: BrokerError) => {
+    if (problem.code === 'BROKER_ACCESS_REFUSED') this.refuseWaiting();
+  };
+  private keeper: Promise<void> | undefined;
+  private deadlineTimer: NodeJS.Timeout | undefined;
+  private setupProblem: MercuryError | undefined;
+  private whenIdle: (() => void) | undefined;
+
+  /**
+   * @param setup runs before each new channel: declares what the publishes need.
+   * @param timeoutMs from `publish` to the broker's confirm, the wait for a connection included.
+   */
+  constructor(
+    private readonly connection: Connection,
+    private readonly setup: () => Promise<void>,
+    private readonly timeoutMs: number,
+    private readonly events: Events<ClientEvents>,
+  ) {
+    connection.events.on('blocked', this.onBlocked).on('failed', this.onFailed);
+  }
+
+  /** Opens the channel and keeps it open from now on. `publish` does so by itself. */
+  open(): void {
+    this.keeper ??= this.keepOpen();
+  }
+
+  /** Why a publish would not succeed now; undefined when it would. */
+  get problem(): MercuryError | undefined {
+    if (this.connection.problem) return this.connection.problem;
+    if (this.current) return undefined;
+    return this.setupProblem ?? new BrokerError('BROKER_CHANNEL_LOST', 'The channel for publishing is not open yet.');
+  }
+
+  /**
+   * Resolves when the broker has confirmed the message.
+   * @throws PublishError `PUBLISH_RETURNED`, `PUBLISH_NACKED`, `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`.
+   */
+  publish(message: Outgoing): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const startedAtMs = performance.now();
+      const entry: Entry = { message, startedAtMs, returned: undefined, settled: false, resolve, reject };
+      if (this.closed.signal.aborted) return this.fail(entry, 'not-sent', 'The publisher is closed.');
+      if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
+      this.open();
+      this.waiting.add(entry);
+      this.armDeadline();
+      this.sendWaiting();
+    });
+  }
+
+  /** Resolves when nothing is waiting or unconfirmed any more, or after `timeoutMs`. Then closes the channel. */
+  async close(drainTimeoutMs: number): Promise<void> {
+    await this.untilIdle(drainTimeoutMs);
+    this.closed.abort(new BrokerError('BROKER_CHANNEL_LOST', 'The publisher is closed.'));
+    this.connection.events.off('blocked', this.onBlocked).off('failed', this.onFailed);
+    for (const entry of this.waiting) this.fail(entry, 'not-sent', 'The publisher was closed first.');
+    for (const line of this.lines) {
+      this.lose(line);
+      await line.channel.close().catch(() => undefined);
+    }
+    clearTimeout(this.deadlineTimer);
+    await this.keeper;
+  }
+
+  private async keepOpen(): Promise<void> {
+    const { signal } = this.closed;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await this.connection.untilConnected(signal);
+        await this.setup();
+        const channel = await this.connection.openChannel();
+        failures = 0;
+        await this.use(channel);
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        this.report(error);
+        await delay(backoffMs(failures, REOPEN_CAP_MS), signal);
+      }
+    }
+  }
+
+  /** Sends on this channel until it closes or is replaced. */
+  private use(channel: ConfirmChannel): Promise<void> {
+    return new Promise((resolve) => {
+      const line: Line = { channel, unconfirmed: new Set(), bytes: 0, left: resolve };
+      channel.once('close', () => this.lose(line));
+      channel.on('return', (message) => markReturned(line, message));
+      this.lines.add(line);
+      this.current = line;
+      this.setupProblem = undefined;
+      this.events.emit('ready');
+      this.sendWaiting();
+    });
+  }
+
+  private sendWaiting(): void {
+    for (const entry of this.waiting) {
+      const line = this.current;
+      if (!line || !this.hasRoom(entry)) return;
+      this.waiting.delete(entry);
+      this.send(line, entry);
+    }
+  }
+
+  private hasRoom(entry: Entry): boolean {
+    let messages = 0;
+    let bytes = 0;
+    for (const line of this.lines) {
+      messages += line.unconfirmed.size;
+      bytes += line.bytes;
+    }
+    return (
+      messages === 0 || (messages < MOST_UNCONFIRMED && bytes + entry.message.content.length <= MOST_UNCONFIRMED_BYTES)
+    );
+  }
+
+  private send(line: Line, entry: Entry): void {
+    const { exchange, routingKey, content, properties, mandatory } = entry.message;
+    line.unconfirmed.add(entry);
+    line.bytes += content.length;
+    try {
+      line.channel.publish(exchange, routingKey, content, { ...properties, mandatory }, (nack: unknown) => {
+        // After the channel is lost its callbacks say nothing that lose has not said.
+        if (!line.unconfirmed.delete(entry)) return;
+        line.bytes -= content.length;
+        this.confirmed(entry, nack);
+        this.sendWaiting();
+      });
+    } catch (cause) {
+      line.unconfirmed.delete(entry);
+      line.bytes -= content.length;
+      this.fail(entry, 'not-sent', 'The message cannot be written as AMQP: check its headers.', cause);
+      this.replace(line);
+    }
+  }
+
+  private confirmed(entry: Entry, nack: unknown): void {
+    if (entry.returned !== undefined) {
+      this.fail(
+        entry,
+        'returned',
+        `No queue took the message: is "${entry.message.routingKey}" declared? (${entry.returned})`,
+      );
+    } else if (nack) {
+      this.fail(
+        entry,
+        'nacked',
+        'The broker refused the message: the queue is full, or it has lost its majority.',
+        nack,
+      );
+    } else if (!entry.settled) {
+      entry.settled = true;
+      this.events.emit('published', 'confirmed', performance.now() - entry.startedAtMs);
+      entry.resolve();
+      this.checkIdle();
+    }
+  }
+
+  /** A channel on which a publish threw is not trusted to count confirms: it settles what it has and is then closed. */
+  private replace(line: Line): void {
+    if (this.current !== line) return;
+    this.current = undefined;
+    line.left();
+    void line.channel
+      .waitForConfirms()
+      .catch(() => undefined)
+      .then(() => line.channel.close())
+      .catch(() => undefined);
+  }
+
+  private lose(line: Line): void {
+    this.lines.delete(line);
+    if (this.current === line) this.current = undefined;
+    line.left();
+    const entries = [...line.unconfirmed];
+    line.unconfirmed.clear();
+    for (const entry of entries) {
+      this.fail(entry, 'unknown', 'The channel closed before the confirm came: repeat it with the same id.');
+    }
+  }
+
+  private refuseWaiting(): void {
+    for (const entry of this.waiting) this.refuse(entry);
+  }
+
+  private refuse(entry: Entry): void {
+    const problem = this.problem;
+    this.fail(entry, 'not-sent', problem?.message ?? 'The broker takes no messages now.', problem);
+  }
+
+  private fail(entry: Entry, outcome: PublishFailure, message: string, cause?: unknown): void {
+    this.waiting.delete(entry);
+    if (entry.settled) return;
+    entry.settled = true;
+    this.events.emit('published', outcome, performance.now() - entry.startedAtMs);
+    entry.reject(new PublishError(outcome, message, cause === undefined ? undefined : { cause }));
+    this.checkIdle();
+  }
+
+  /** One timer for all: every publish has the same timeout, so the oldest is the first to be late. */
+  private armDeadline(): void {
+    if (this.deadlineTimer) return;
+    const oldestMs = this.oldestStartMs();
+    if (oldestMs === undefined) return;
+    const dueInMs = Math.max(1, oldestMs + this.timeoutMs - performance.now());
+    this.deadlineTimer = setTimeout(() => {
+      this.deadlineTimer = undefined;
+      this.failLate();
+      this.armDeadline();
+    }, dueInMs);
+  }
+
+  private oldestStartMs(): number | undefined {
+    for (const entry of this.pending()) return entry.startedAtMs;
+    return undefined;
+  }
+
+  private failLate(): void {
+    const lateBeforeMs = performance.now() - this.timeoutMs;
+    for (const entry of this.pending()) {
+      if (entry.startedAtMs > lateBeforeMs) continue;
+      if (this.waiting.has(entry)) {
+        const why = this.problem?.message ?? 'too many messages wait for their confirm.';
+        this.fail(entry, 'not-sent', `Not sent within ${this.timeoutMs} ms: ${why}`, this.problem);
+      } else {
+        // It keeps its place among the unconfirmed until its confirm comes or the channel closes.
+        this.fail(
+          entry,
+          'unknown',
+          `No confirm within ${this.timeoutMs} ms: repeat it with the same id.`,
+          this.problem,
+        );
+      }
+    }
+  }
+
+  private *pending(): Generator<Entry> {
+    for (const line of this.lines) for (const entry of line.unconfirmed) if (!entry.settled) yield entry;
+    yield* this.waiting;
+  }
+
+  private async untilIdle(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.whenIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.checkIdle();
+    });
+  }
+
+  private checkIdle(): void {
+    if (this.whenIdle && this.pending().next().done) this.whenIdle();
+  }
+
+  private report(error: unknown): void {
+    const problem =
+      error instanceof BrokerError
+        ? error
+        : new BrokerError('BROKER_CHANNEL_LOST', 'Publishing could not be set up; trying again.', { cause: error });
+    this.setupProblem = problem;
+    this.events.emit('problem', problem);
+  }
+}
+
+/**
+ * A return names no delivery, but comes before its confirm on the same channel (RabbitMQ docs, publishers): so it is
+ * matched by message id. Two in flight with the same id and key are both marked: a wrong "not stored" is the safe side.
+ */
+function markReturned(line: Line, message: Message): void {
+  for (const entry of line.unconfirmed) {
+    const same = entry.message.properties.messageId === message.properties.messageId;
+    if (same && entry.message.routingKey === message.fields.routingKey) {
+      entry.returned = (message.fields as { replyText?: string }).replyText ?? 'NO_ROUTE';
+    }
+  }
+}

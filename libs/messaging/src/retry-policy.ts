@@ -1,0 +1,40 @@
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  readonly maxAttempts: number;
+  /** The retry levels, ascending: each is a queue that holds a task for that long. */
+  readonly delaysMs: readonly number[];
+}
+
+/** The delay after attempt number `attempt`: the levels in turn, the last one again and again. */
+export function delayOfAttemptMs(attempt: number, policy: RetryPolicy): number {
+  const index = Math.min(attempt - 1, policy.delaysMs.length - 1);
+  return policy.delaysMs[index] ?? 0;
+}
+
+/** The shortest level that is not shorter than `delayMs`; the longest level if none is. */
+export function levelForDelayMs(delayMs: number, policy: RetryPolicy): number {
+  return policy.delaysMs.find((levelMs) => levelMs >= delayMs) ?? policy.delaysMs.at(-1) ?? 0;
+}
+
+/**
+ * How long to wait before trying something on the broker again: exponential with full jitter, so that many
+ * processes that lost the same broker do not come back in step.
+ */
+export function backoffMs(failures: number, capMs: number): number {
+  const ceilingMs = Math.min(capMs, 100 * 2 ** Math.min(failures, 16));
+  return Math.round(50 + Math.random() * ceilingMs);
+}
+
+/** Waits, or returns early when the signal aborts. */
+export function delay(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const finish = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, timeoutMs);
+    signal.addEventListener('abort', finish);
+  });
+}

@@ -1,0 +1,154 @@
+import type { ConfirmChannel, Message, Options } from 'amqplib';
+import type { Identity } from './codec';
+import { deadLetterHeaders } from './dead-letter';
+import type { Outcome } from './outcome';
+import type { Outgoing, Publisher } from './publisher';
+import { backoffMs, delay } from './retry-policy';
+import { HEADER } from './task';
+import { EXCHANGE, retryQueueOf } from './topology';
+
+const RETRY_CAP_MS = 5_000;
+
+/** A message as it arrived, with the only channel on which it may be acked. */
+export interface Delivery {
+  message: Message;
+  channel: ConfirmChannel;
+  /** Aborts when that channel is lost: the broker then gives the message to somebody else. */
+  lost: AbortSignal;
+}
+
+/**
+ * Tells the broker how a delivery ended; the only place that acks or rejects. Retry and dead are a confirmed publish
+ * elsewhere and then the ack, in this order: a crash in between duplicates the task, the other order would lose it.
+ */
+export class Settlement {
+  private unsaved = 0;
+
+  constructor(
+    private readonly publisher: Publisher,
+    private readonly queueName: string,
+  ) {}
+
+  /** How many deliveries could not be stored elsewhere so far and are held, unacked, until they can be. */
+  get waiting(): number {
+    return this.unsaved;
+  }
+
+  /** Resolves to whether the broker was told; false when the channel was lost first, and the task comes again. */
+  async settle(delivery: Delivery, identity: Identity, outcome: Outcome): Promise<boolean> {
+    switch (outcome.kind) {
+      case 'success':
+        return ack(delivery);
+      case 'released':
+        return giveBack(delivery);
+      case 'retry': {
+        const queue = retryQueueOf(this.queueName, outcome.levelMs);
+        return this.move(delivery, this.retryOf(delivery.message, identity, queue));
+      }
+      case 'dead':
+        return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure));
+    }
+  }
+
+  private async move(delivery: Delivery, elsewhere: Outgoing): Promise<boolean> {
+    if (!(await this.publishUntilConfirmed(elsewhere, delivery.lost))) return false;
+    return ack(delivery);
+  }
+
+  /** Not confirmed: never ack. The delivery keeps its slot, and is tried again until it is safe or the channel is lost. */
+  private async publishUntilConfirmed(message: Outgoing, lost: AbortSignal): Promise<boolean> {
+    let held = false;
+    try {
+      for (let failures = 1; !lost.aborted; failures++) {
+        try {
+          await this.publisher.publish(message);
+          return true;
+        } catch {
+          if (!held) this.unsaved += 1;
+          held = true;
+          await delay(backoffMs(failures, RETRY_CAP_MS), lost);
+        }
+      }
+      return false;
+    } finally {
+      if (held) this.unsaved -= 1;
+    }
+  }
+
+  private retryOf(message: Message, identity: Identity, retryQueue: string): Outgoing {
+    const nowMs = Date.now();
+    const headers = {
+      ...ownHeaders(identity),
+      [HEADER.attempt]: identity.attempt + 1,
+      [HEADER.firstFailedAtMs]: firstFailureMs(identity, nowMs),
+      [HEADER.lastFailedAtMs]: nowMs,
+    };
+    return forward(message, identity, '', retryQueue, headers);
+  }
+
+  private deadLetterOf(message: Message, identity: Identity, failure: { code: string; message: string }): Outgoing {
+    const nowMs = Date.now();
+    const firstFailedAtMs = firstFailureMs(identity, nowMs);
+    const headers = {
+      ...ownHeaders(identity),
+      ...deadLetterHeaders(failure, identity.attempt, this.queueName, firstFailedAtMs, nowMs),
+    };
+    return forward(message, identity, EXCHANGE.dead, this.queueName, headers);
+  }
+}
+
+/** The same bytes and the same identity, elsewhere. A foreign task's type stays in its body, where it came from. */
+function forward(
+  message: Message,
+  identity: Identity,
+  exchange: string,
+  routingKey: string,
+  headers: Record<string, string | number>,
+): Outgoing {
+  const { contentType, contentEncoding, timestamp, appId, type } = message.properties as Options.Publish;
+  const properties: Options.Publish = { messageId: identity.id, deliveryMode: 2, headers };
+  if (typeof type === 'string') properties.type = type;
+  if (typeof contentType === 'string') properties.contentType = contentType;
+  if (typeof contentEncoding === 'string') properties.contentEncoding = contentEncoding;
+  if (typeof timestamp === 'number') properties.timestamp = timestamp;
+  if (typeof appId === 'string') properties.appId = appId;
+  return { exchange, routingKey, content: message.content, properties, mandatory: true };
+}
+
+/**
+ * Ours only. The broker's `x-death*` and `x-delivery-count` must not travel on: brokers up to 3.13 may take a queue
+ * that is listed there for a cycle and drop the task.
+ */
+function ownHeaders(identity: Identity): Record<string, string | number> {
+  const headers: Record<string, string | number> = { [HEADER.enqueuedAtMs]: identity.enqueuedAtMs };
+  const traceparent = identity.headers[HEADER.traceparent];
+  if (typeof traceparent === 'string') headers[HEADER.traceparent] = traceparent;
+  return headers;
+}
+
+function firstFailureMs(identity: Identity, nowMs: number): number {
+  const earlier = identity.headers[HEADER.firstFailedAtMs];
+  return typeof earlier === 'number' ? earlier : nowMs;
+}
+
+/** A closed channel throws here; its deliveries are already back in the queue, so there is nothing to save. */
+function ack({ channel, message, lost }: Delivery): boolean {
+  if (lost.aborted) return false;
+  try {
+    channel.ack(message);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** nack with requeue keeps the attempt number, and on RabbitMQ 4.3 does not count toward the delivery limit. */
+function giveBack({ channel, message, lost }: Delivery): boolean {
+  if (lost.aborted) return false;
+  try {
+    channel.nack(message, false, true);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Connection } from './connection';
+import { BrokerError } from './errors';
+
+/** Every name that Mercury gives on the broker, in one place. */
+export const EXCHANGE = {
+  /** Publishers send here; no alternate exchange, or `mandatory` would report nothing. */
+  tasks: 'mercury.tasks',
+  /** Retry levels return tasks through it. */
+  back: 'mercury.back',
+  dead: 'mercury.dead',
+  unrouted: 'mercury.unrouted',
+} as const;
+
+const UNROUTED_QUEUE = 'mercury.unrouted';
+
+export const deadQueueOf = (queueName: string): string => `${queueName}.dead`;
+export const retryQueueOf = (queueName: string, levelMs: number): string => `${queueName}.retry.${levelMs}`;
+
+type QueueArguments = Record<string, string | number>;
+
+/**
+ * Bounded, and refusing instead of dropping when full. The same arguments on every broker version: one that depends
+ * on the version would make the next declare fail (406 PRECONDITION_FAILED) after an upgrade.
+ */
+const QUORUM: QueueArguments = {
+  'x-queue-type': 'quorum',
+  'x-overflow': 'reject-publish',
+  'x-max-length': 1_000_000,
+};
+
+/** at-least-once: the broker keeps a dead-lettered message until its target has confirmed it (RabbitMQ docs, quorum queues). */
+export function workQueueArguments(queueName: string): QueueArguments {
+  return {
+    ...QUORUM,
+    'x-delivery-limit': 20,
+    'x-dead-letter-exchange': EXCHANGE.dead,
+    'x-dead-letter-routing-key': queueName,
+    'x-dead-letter-strategy': 'at-least-once',
+  };
+}
+
+export function retryQueueArguments(queueName: string, levelMs: number): QueueArguments {
+  return { ...workQueueArguments(queueName), 'x-message-ttl': levelMs, 'x-dead-letter-exchange': EXCHANGE.back };
+}
+
+/** Without the large delivery limit, reading a dead queue again and again would delete it. */
+export const keepingQueueArguments: QueueArguments = { ...QUORUM, 'x-delivery-limit': 1_000_000 };
+
+/**
+ * Declares all that a work queue needs: exchanges, the queue, its retry levels, its dead queue, the bindings.
+ * A queue that exists with other arguments is used as it is when it is a durable quorum queue; `onMismatch` tells of it.
+ * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists that cannot keep Mercury's promise.
+ */
+export async function declareTaskTopology(
+  connection: Connection,
+  queueName: string,
+  retryDelaysMs: readonly number[],
+  onMismatch: (problem: BrokerError) => void,
+): Promise<void> {
+  const exchanges = await connection.openChannel();
+  await exchanges.assertExchange(EXCHANGE.unrouted, 'fanout', { durable: true });
+  await exchanges.assertExchange(EXCHANGE.tasks, 'direct', { durable: true });
+  await exchanges.assertExchange(EXCHANGE.back, 'direct', { durable: true, alternateExchange: EXCHANGE.unrouted });
+  await exchanges.assertExchange(EXCHANGE.dead, 'direct', { durable: true });
+  await exchanges.close();
+
+  const deadQueue = deadQueueOf(queueName);
+  await declareQueue(connection, UNROUTED_QUEUE, keepingQueueArguments, onMismatch);
+  await declareQueue(connection, deadQueue, keepingQueueArguments, onMismatch);
+  await declareQueue(connection, queueName, workQueueArguments(queueName), onMismatch);
+  for (const levelMs of retryDelaysMs) {
+    const level = retryQueueOf(queueName, levelMs);
+    await declareQueue(connection, level, retryQueueArguments(queueName, levelMs), onMismatch);
+  }
+
+  const bindings = await connection.openChannel();
+  await bindings.bindQueue(UNROUTED_QUEUE, EXCHANGE.unrouted, '');
+  await bindings.bindQueue(deadQueue, EXCHANGE.dead, queueName);
+  await bindings.bindQueue(queueName, EXCHANGE.back, queueName);
+  // Last: from here on a task can arrive, and everything it may need exists.
+  await bindings.bindQueue(queueName, EXCHANGE.tasks, queueName);
+  await bindings.close();
+}
+
+/** One channel per declare: a refused declare closes its channel. */
+async function declareQueue(
+  connection: Connection,
+  name: string,
+  args: QueueArguments,
+  onMismatch: (problem: BrokerError) => void,
+): Promise<void> {
+  const refusal = await refusalOf(connection, name, args);
+  if (!refusal) return;
+  const problem = mismatch(name, refusal);
+  if (!(await isDurableQuorum(connection, name))) throw problem;
+  onMismatch(problem);
+}
+
+/**
+ * Whether the existing queue is a durable quorum queue. No method of the protocol tells a queue's arguments, but each
+ * refusal names one that differs, with its current value: so ask again with that value until the broker agrees, or
+ * until the difference is the type or durability itself.
+ */
+async function isDurableQuorum(connection: Connection, name: string): Promise<boolean> {
+  const args: QueueArguments = { 'x-queue-type': 'quorum' };
+  for (let tries = 0; tries < 20; tries++) {
+    const refusal = await refusalOf(connection, name, args);
+    if (!refusal) return true;
+    const difference = /inequivalent arg '([^']+)' .*current is (?:none|the value '([^']*)' of type '(\w+)')/.exec(
+      refusal.message,
+    );
+    const [, key, value, type] = difference ?? [];
+    if (key === undefined || key === 'x-queue-type' || !key.startsWith('x-')) return false;
+    if (value === undefined) delete args[key];
+    else args[key] = type === 'longstr' ? value : Number(value);
+  }
+  return false;
+}
+
+/** What the broker says against this declaration; undefined when it agrees. */
+async function refusalOf(connection: Connection, name: string, args: QueueArguments): Promise<Error | undefined> {
+  const channel = await connection.openChannel();
+  try {
+    await channel.assertQueue(name, { durable: true, arguments: args });
+    await channel.close();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function mismatch(name: string, refusal: Error): BrokerError {
+  const text = /"(.*)"/.exec(refusal.message)?.[1] ?? refusal.message;
+  const message = `Queue "${name}" exists with other arguments than Mercury's, or may not be declared: ${text}`;
+  return new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause: refusal });
+}

@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto';
+import type { ConfirmChannel, Message } from 'amqplib';
+import { identify } from './codec';
+import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
+import { useConnections, type BrokerUse } from './connection';
+import { BrokerError, MercuryError } from './errors';
+import { Events, type ClientEvents, type WorkerEvents } from './events';
+import { execute, type TaskRunner } from './execution';
+import { Publisher } from './publisher';
+import { backoffMs, delay } from './retry-policy';
+import { Settlement, type Delivery } from './settlement';
+import type { JsonObject, Task } from './task';
+import { declareTaskTopology } from './topology';
+
+const CONSUME_AGAIN_CAP_MS = 5_000;
+const CONFIRMS_TIMEOUT_MS = 5_000;
+/** Problems that do not go away by themselves: `start` tells its caller. */
+const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
+
+/**
+ * Executes the tasks of a queue, at most `capacity` at once. Extend it with a `handler`.
+ *
+ * @example
+ * class ReportWorker extends Worker<Report> {
+ *   async handler(task: Task<Report>) { await render(task.body); }
+ * }
+ * const worker = new ReportWorker({ rabbitUrl: 'amqp://localhost', queueName: 'reports', capacity: 2 });
+ * await worker.start();
+ */
+export abstract class Worker<Body = JsonObject> {
+  readonly events = new Events<WorkerEvents>();
+  private readonly config: ResolvedWorker;
+  private readonly broker: BrokerUse;
+  private readonly publisher: Publisher;
+  private readonly settlement: Settlement;
+  /** One per attempt that runs, to abort it. */
+  private readonly running = new Set<AbortController>();
+  private readonly stopped = new AbortController();
+  private idle: AbortController | undefined;
+  private consumption: { channel: ConfirmChannel; consumerTag: string } | undefined;
+  private currentProblem: MercuryError | undefined = new BrokerError(
+    'BROKER_UNREACHABLE',
+    'The worker is not started.',
+  );
+  private onProblem: (problem: MercuryError) => void = () => undefined;
+  private starting: Promise<void> | undefined;
+  private consuming: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  /** @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does. */
+  constructor(options: WorkerOptions) {
+    this.config = resolveWorker(options);
+    const { publishTimeoutMs, queueName } = this.config;
+    const onProblem = (problem: MercuryError) => this.events.emit('problem', problem);
+    this.broker = useConnections(this.config, `worker ${queueName}`, onProblem);
+    const publishEvents = new Events<ClientEvents>().on('problem', onProblem);
+    const declare = () => this.declare();
+    this.publisher = new Publisher(this.broker.connections.publishing, declare, publishTimeoutMs, publishEvents);
+    this.settlement = new Settlement(this.publisher, queueName);
+  }
+
+  /**
+   * Executes one attempt. Return: success. Throw `DiscardTask`: dead letter now. Throw anything else: another attempt
+   * as long as there are any. Stop early when `task.signal` aborts: nobody waits for the result any more.
+   */
+  abstract handler(task: Task<Body>): unknown;
+
+  /** Who executes a task of this type; undefined ends it as a dead letter. Here: `handler`, whatever the type. */
+  protected runnerOf(_type: string): TaskRunner | undefined {
+    // Bodies are checked by the handler or its pipes: the type parameter is the reader's promise, not the broker's.
+    return { run: (task) => this.handler(task as Task<Body>) };
+  }
+
+  /** How many tasks run now. */
+  get runningCount(): number {
+    return this.running.size;
+  }
+
+  get queueName(): string {
+    return this.config.queueName;
+  }
+
+  get capacity(): number {
+    return this.config.capacity;
+  }
+
+  /** Why the worker does not make progress now; undefined when it does. For readiness checks. */
+  get problem(): MercuryError | undefined {
+    const unsaved = this.settlement.waiting;
+    if (unsaved === 0) return this.currentProblem;
+    const why = this.publisher.problem?.message ?? 'is the dead queue full?';
+    return new BrokerError(
+      'BROKER_BLOCKED',
+      `${unsaved} finished tasks wait to be stored as retry or dead letter: ${why}`,
+    );
+  }
+
+  /**
+   * Starts to consume. Resolves once it does; while the broker is away it keeps trying, so do not await it where the
+   * program must go on without a broker.
+   * @throws BrokerError `BROKER_ACCESS_REFUSED` (wrong user, password or vhost), `BROKER_TOPOLOGY_MISMATCH` (the queue
+   * exists and is no durable quorum queue). It goes on trying even then, until `stop`.
+   */
+  start(): Promise<void> {
+    this.starting ??= new Promise<void>((resolve, reject) => {
+      this.events.once('ready', resolve);
+      this.onProblem = (problem) => {
+        this.currentProblem = problem;
+        if (HOPELESS.has(problem.code)) reject(problem);
+      };
+      this.broker.connections.consuming.events.on('failed', this.onProblem);
+      this.consuming = this.consumeUntilStopped().finally(resolve);
+    });
+    return this.starting;
+  }
+
+  /**
+   * Takes no more tasks, waits up to `drainTimeoutMs` for those that run, then closes. What still runs by then is
+   * aborted, and the broker gives it to another worker. Safe to call twice.
+   */
+  stop(): Promise<void> {
+    this.stopping ??= this.drainAndClose();
+    return this.stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  private async consumeUntilStopped(): Promise<void> {
+    const { signal } = this.stopped;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await this.broker.connections.consuming.untilConnected(signal);
+        await this.declare();
+        const channel = await this.broker.connections.consuming.openChannel();
+        await this.consume(channel, () => (failures = 0));
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        const problem = asBrokerError(error);
+        this.onProblem(problem);
+        this.events.emit('problem', problem);
+        await delay(backoffMs(failures, CONSUME_AGAIN_CAP_MS), signal);
+      }
+    }
+  }
+
+  /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */
+  private async consume(channel: ConfirmChannel, onConsuming: () => void): Promise<void> {
+    const lost = new AbortController();
+    const consumerTag = `mercury-${randomUUID()}`;
+    let end: (problem?: BrokerError) => void = () => undefined;
+    const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
+    const onStopped = () => end();
+    this.stopped.signal.addEventListener('abort', onStopped);
+    channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
+    const onMessage = (message: Message | null) => {
+      if (message) this.take({ message, channel, lost: lost.signal });
+      else end(new BrokerError('BROKER_CHANNEL_LOST', 'The broker cancelled the consumer: queue deleted or moved?'));
+    };
+    try {
+      // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
+      await channel.prefetch(this.config.capacity, false);
+      this.consumption = { channel, consumerTag };
+      await channel.consume(this.config.queueName, onMessage, { consumerTag });
+      onConsuming();
+      this.currentProblem = undefined;
+      this.events.emit('ready');
+      const problem = await ended;
+      if (problem) throw problem;
+    } finally {
+      this.consumption = undefined;
+      this.stopped.signal.removeEventListener('abort', onStopped);
+      const message = 'The delivery was lost: the broker gives the task to another worker.';
+      lost.abort(new BrokerError('BROKER_CHANNEL_LOST', message));
+      for (const abort of this.running) abort.abort(lost.signal.reason);
+      await channel.close().catch(() => undefined);
+    }
+  }
+
+  private take(delivery: Delivery): void {
+    const abort = new AbortController();
+    this.running.add(abort);
+    void this.execute(delivery, abort).finally(() => {
+      this.running.delete(abort);
+      if (this.running.size === 0) this.idle?.abort();
+    });
+  }
+
+  private async execute(delivery: Delivery, abort: AbortController): Promise<void> {
+    if (this.stopping) {
+      await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
+      return;
+    }
+    const context = {
+      queueName: this.config.queueName,
+      policy: this.config.policy,
+      handlerTimeoutMs: this.config.handlerTimeoutMs,
+      runnerOf: (type: string) => this.runnerOf(type),
+      onStart: (task: Task) => this.events.emit('started', task),
+    };
+    const { identity, outcome, durationMs } = await execute(delivery.message, context, abort);
+    const told = await this.settlement.settle(delivery, identity, outcome);
+    if (!told) return;
+    const { id, type, attempt } = identity;
+    this.events.emit('settled', { id, type, attempt, queue: this.config.queueName, outcome, durationMs });
+  }
+
+  private async drainAndClose(): Promise<void> {
+    const { consumption } = this;
+    await consumption?.channel.cancel(consumption.consumerTag).catch(() => undefined);
+    await this.untilNothingRuns();
+    const reason = new BrokerError('BROKER_CHANNEL_LOST', 'The worker stopped before the handler ended.');
+    for (const abort of this.running) abort.abort(reason);
+    this.stopped.abort(reason);
+    await this.consuming;
+    await this.publisher.close(CONFIRMS_TIMEOUT_MS);
+    this.broker.connections.consuming.events.off('failed', this.onProblem);
+    await this.broker.close();
+    this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
+  }
+
+  private async untilNothingRuns(): Promise<void> {
+    if (this.running.size === 0) return;
+    this.idle = new AbortController();
+    await delay(this.config.drainTimeoutMs, this.idle.signal);
+  }
+
+  private declare(): Promise<void> {
+    const { queueName, retryDelaysMs } = this.config;
+    const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
+    return declareTaskTopology(this.broker.connections.consuming, queueName, retryDelaysMs, onMismatch);
+  }
+}
+
+function asBrokerError(error: unknown): MercuryError {
+  if (error instanceof MercuryError) return error;
+  return new BrokerError('BROKER_CHANNEL_LOST', 'Consuming could not be set up; trying again.', { cause: error });
+}

@@ -1,0 +1,3 @@
+export default async function stopBroker(): Promise<void> {
+  await globalThis.mercuryTestBroker?.release();
+}

@@ -1,0 +1,31 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Waits for a state that tells nobody when it comes: asks again until it holds. Fails with `what` at the deadline. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > deadlineMs) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
+    await pause(20);
+  }
+}
+
+/** Resolves with the first `count` values that are pushed. */
+export class Collector<Value> {
+  readonly values: Value[] = [];
+
+  push(value: Value): void {
+    this.values.push(value);
+  }
+
+  async atLeast(count: number, timeoutMs = 10_000): Promise<Value[]> {
+    await until(`${count} values, have ${this.values.length}`, () => this.values.length >= count, timeoutMs);
+    return this.values;
+  }
+}
+
+/** A promise with its handles, to hold a handler for as long as a test wants. */
+export function gate(): { opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open() };
+}

@@ -1,4 +1,4 @@
-import type { Broker } from '../../tools/broker';
+import { acquireBroker, type Broker } from '../../tools/broker';
 
 declare global {
   // Jest's setup and teardown share nothing else.
@@ -8,7 +8,6 @@ declare global {
 /** One private broker for the whole e2e run; each test uses queues of its own. RABBITMQ_URL, if set, is used instead. */
 export default async function startBroker(): Promise<void> {
   if (process.env['RABBITMQ_URL']) return;
-  const { acquireBroker } = await import('../../tools/broker');
   const broker = await acquireBroker({ log: (line) => process.stderr.write(`${line}\n`) });
   globalThis.mercuryTestBroker = broker;
   process.env['RABBITMQ_URL'] = broker.amqpUrl;

@@ -37,7 +37,9 @@ export interface PublishEventOptions {
 
 export interface Subscription {
   /** Resolves once the queue is bound: from then on events arrive. */
-  ready: Promise<void>;
+  readonly ready: Promise<void>;
+  /** Why no events arrive now; undefined when they do. */
+  readonly problem: MercuryError | undefined;
   close(): Promise<void>;
 }
 
@@ -73,9 +75,10 @@ export class EventBus {
     this.publisher = new Publisher(publishing, declare, this.config.publishTimeoutMs, this.events);
   }
 
-  /** Why a `publish` would fail now; undefined when it would succeed. */
+  /** Why a `publish` would fail now, or a subscription gets nothing; undefined when all is well. */
   get problem(): MercuryError | undefined {
-    return this.publisher.problem;
+    const deaf = [...this.subscriptions].find((subscription) => subscription.problem);
+    return deaf?.problem ?? this.publisher.problem;
   }
 
   /** Connects and declares the exchange in the background, so that `problem` tells the truth. */
@@ -114,21 +117,35 @@ export class EventBus {
    * @param bindings an event that fits any of them is received, once.
    */
   subscribe(bindings: readonly Binding[], handler: (event: BusEvent) => unknown): Subscription {
+    const { consuming } = this.broker.connections;
     const closed = new AbortController();
+    let problem: MercuryError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not subscribed yet.');
     let onReady: () => void = () => undefined;
     let onHopeless: (problem: MercuryError) => void = () => undefined;
     const ready = new Promise<void>((resolve, reject) => {
       onReady = resolve;
       onHopeless = reject;
     });
-    const failed = (problem: MercuryError) => void (problem.code === 'BROKER_ACCESS_REFUSED' && onHopeless(problem));
-    this.broker.connections.consuming.events.on('failed', failed);
-    const done = this.receiveUntilClosed(bindings, handler, closed.signal, onReady).finally(onReady);
+    const state = {
+      bound: () => {
+        problem = undefined;
+        onReady();
+      },
+      failed: (now: MercuryError) => {
+        problem = now;
+        if (now.code === 'BROKER_ACCESS_REFUSED') onHopeless(now);
+      },
+    };
+    consuming.events.on('failed', state.failed);
+    const done = this.receiveUntilClosed(bindings, handler, closed.signal, state).finally(onReady);
     const subscription: Subscription = {
       ready,
+      get problem() {
+        return problem;
+      },
       close: async () => {
         this.subscriptions.delete(subscription);
-        this.broker.connections.consuming.events.off('failed', failed);
+        consuming.events.off('failed', state.failed);
         closed.abort();
         await done;
       },
@@ -157,7 +174,7 @@ export class EventBus {
     bindings: readonly Binding[],
     handler: (event: BusEvent) => unknown,
     closed: AbortSignal,
-    onReady: () => void,
+    state: { bound(): void; failed(problem: MercuryError): void },
   ): Promise<void> {
     for (let failures = 0; !closed.aborted;) {
       try {
@@ -165,16 +182,16 @@ export class EventBus {
         const channel = await this.broker.connections.consuming.openChannel();
         const lost = await this.bind(channel, bindings, handler);
         failures = 0;
-        onReady();
-        await delayUntil(lost, closed);
+        state.bound();
+        await eitherAborted(lost, closed);
         await channel.close().catch(() => undefined);
+        if (!closed.aborted)
+          throw new BrokerError('BROKER_CHANNEL_LOST', 'The subscription was lost: events are missed.');
       } catch (cause) {
         if (closed.aborted) return;
         failures += 1;
-        const problem =
-          cause instanceof MercuryError
-            ? cause
-            : new BrokerError('BROKER_CHANNEL_LOST', 'Cannot subscribe; trying again.', { cause });
+        const problem = cause instanceof MercuryError ? cause : cannotSubscribe(cause);
+        state.failed(problem);
         this.events.emit('problem', problem);
         await delay(backoffMs(failures, SUBSCRIBE_AGAIN_CAP_MS), closed);
       }
@@ -233,11 +250,15 @@ export class EventBus {
   }
 }
 
-async function delayUntil(first: AbortSignal, second: AbortSignal): Promise<void> {
+async function eitherAborted(first: AbortSignal, second: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const finish = () => resolve();
     if (first.aborted || second.aborted) return finish();
     first.addEventListener('abort', finish, { once: true });
     second.addEventListener('abort', finish, { once: true });
   });
+}
+
+function cannotSubscribe(cause: unknown): BrokerError {
+  return new BrokerError('BROKER_CHANNEL_LOST', 'Cannot subscribe; trying again.', { cause });
 }

@@ -49,3 +49,13 @@ export function WholeNumbers(): PropertyDecorator {
     typeof value === 'string' ? value.split(',').map((part) => (part.trim() === '' ? NaN : Number(part))) : value,
   );
 }
+
+/** For `main().catch(…)`: a wrong environment ends the process with a readable list, anything else with its stack. */
+export function exitOnConfigError(error: unknown): never {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${['The environment is wrong:', ...error.problems].join('\n  - ')}\n`);
+  } else {
+    console.error(error);
+  }
+  process.exit(1);
+}

@@ -8,5 +8,5 @@ export { connectWorker } from './connect-worker';
 export { Metrics } from './operations/metrics';
 export { OperationsModule } from './operations/operations.module';
 export { Readiness } from './operations/readiness';
-export { Environment, WholeNumbers, readEnvironment } from './environment';
+export { Environment, WholeNumbers, exitOnConfigError, readEnvironment } from './environment';
 export { shutDownOnSignals } from './shutdown';

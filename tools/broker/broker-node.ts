@@ -1,0 +1,191 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { BrokerSource } from './find-broker';
+import { ToolError } from './project';
+
+const START_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 30_000;
+
+export interface NodePorts {
+  amqp: number;
+  management: number;
+  distribution: number;
+  epmd: number;
+}
+
+type FolderSource = Extract<BrokerSource, { kind: 'folder' }>;
+
+/** One private RabbitMQ with a folder, ports, cookie and epmd of its own. It listens on loopback only. */
+export class BrokerNode {
+  private beam: ChildProcess | undefined;
+  private epmd: ChildProcess | undefined;
+
+  constructor(
+    private readonly source: FolderSource,
+    private readonly folder: string,
+    private readonly ports: NodePorts,
+  ) {}
+
+  /** Resolves when AMQP connections are accepted. @throws ToolError `BROKER_FAILED`, with the broker's last words. */
+  async start(): Promise<void> {
+    await this.configure();
+    const env = this.environment();
+    // Started by us: one that Erlang starts by itself would outlive the node.
+    this.epmd ??= spawn(this.program('epmd'), ['-port', String(this.ports.epmd), '-address', '127.0.0.1'], {
+      env,
+      stdio: 'ignore',
+    });
+    await untilListening(this.ports.epmd, 10_000, () => this.epmd?.exitCode != null);
+    const output: string[] = [];
+    const beam = spawn(join(this.source.folder, 'rabbitmq-server'), [], {
+      env,
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.beam = beam;
+    for (const stream of [beam.stdout, beam.stderr]) {
+      stream.on('data', (chunk: Buffer) => void (output.push(chunk.toString()) > 50 && output.shift()));
+    }
+    const failed = new Promise<void>((resolve) => beam.once('error', () => resolve()));
+    const ended = () => beam.exitCode !== null || beam.signalCode !== null || beam.pid === undefined;
+    const listening = Promise.all(
+      [this.ports.amqp, this.ports.management].map((port) => untilListening(port, START_TIMEOUT_MS, ended)),
+    );
+    try {
+      await Promise.race([listening, failed.then(() => Promise.reject(new Error('rabbitmq-server could not be run')))]);
+    } catch (cause) {
+      const lastWords = `${output.join('')}\n${await this.logTail()}`.trim().split('\n').slice(-20).join('\n');
+      await this.kill();
+      throw new ToolError('BROKER_FAILED', `RabbitMQ did not start:\n${lastWords}`, { cause });
+    }
+  }
+
+  /** As an operator would: SIGTERM, then wait. */
+  stop(): Promise<void> {
+    return this.end('SIGTERM');
+  }
+
+  /** As a power failure would. */
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  /** Stops node and epmd. The folder stays. */
+  async close(): Promise<void> {
+    await this.stop();
+    const { epmd } = this;
+    this.epmd = undefined;
+    if (!epmd || epmd.exitCode !== null || epmd.signalCode !== null) return;
+    const gone = new Promise((resolve) => epmd.once('exit', resolve));
+    epmd.kill('SIGTERM');
+    await gone;
+  }
+
+  private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const { beam } = this;
+    this.beam = undefined;
+    if (!beam || beam.exitCode !== null || beam.signalCode !== null || beam.pid === undefined) return;
+    const gone = new Promise<void>((resolve) => beam.once('exit', () => resolve()));
+    beam.kill(signal);
+    const timer = setTimeout(() => beam.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  private program(name: string): string {
+    return this.source.erlangFolder ? join(this.source.erlangFolder, name) : name;
+  }
+
+  private async configure(): Promise<void> {
+    for (const folder of ['home', 'data', 'log', 'conf.d']) await mkdir(join(this.folder, folder), { recursive: true });
+    const cookie = join(this.folder, 'home/.erlang.cookie');
+    if (!existsSync(cookie)) await writeFile(cookie, randomBytes(24).toString('hex'));
+    await chmod(cookie, 0o400);
+    await writeFile(join(this.folder, 'enabled_plugins'), '[rabbitmq_management].\n');
+    await writeFile(join(this.folder, 'rabbitmq-env.conf'), '');
+    await writeFile(join(this.folder, 'rabbitmq.conf'), this.rabbitmqConf());
+  }
+
+  private rabbitmqConf(): string {
+    return [
+      `listeners.tcp.local = 127.0.0.1:${this.ports.amqp}`,
+      'distribution.listener.interface = 127.0.0.1',
+      'management.tcp.ip = 127.0.0.1',
+      `management.tcp.port = ${this.ports.management}`,
+      'vm_memory_high_watermark.absolute = 512MiB',
+      'disk_free_limit.absolute = 50MB',
+      'log.console = false',
+      'log.file.level = info',
+      '',
+    ].join('\n');
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    const inFolder = (name: string) => join(this.folder, name);
+    const kept = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ_|ERL_|NODE_OPTIONS)/.test(name));
+    return {
+      ...Object.fromEntries(kept),
+      PATH: [this.source.erlangFolder, process.env['PATH']].filter(Boolean).join(delimiter),
+      HOME: inFolder('home'),
+      // Also names the data: the same on whichever ports the node comes back. Its epmd is its own, so it is unique.
+      RABBITMQ_NODENAME: 'mercury@localhost',
+      RABBITMQ_NODE_PORT: String(this.ports.amqp),
+      RABBITMQ_DIST_PORT: String(this.ports.distribution),
+      RABBITMQ_MNESIA_BASE: inFolder('data'),
+      RABBITMQ_LOG_BASE: inFolder('log'),
+      RABBITMQ_PID_FILE: inFolder('pid'),
+      RABBITMQ_CONF_ENV_FILE: inFolder('rabbitmq-env.conf'),
+      RABBITMQ_CONFIG_FILE: inFolder('rabbitmq.conf'),
+      RABBITMQ_CONFIG_FILES: inFolder('conf.d'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: inFolder('advanced.config'),
+      RABBITMQ_GENERATED_CONFIG_DIR: inFolder('generated'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: inFolder('enabled_plugins'),
+      ERL_EPMD_PORT: String(this.ports.epmd),
+      ERL_EPMD_ADDRESS: '127.0.0.1',
+      ERL_CRASH_DUMP_SECONDS: '0',
+      // The server script then becomes the broker itself instead of a shell around it, so that a kill hits the broker.
+      RUNNING_UNDER_SYSTEMD: 'true',
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 +stbt u -kernel inet_dist_use_interface {127,0,0,1}',
+      RABBITMQ_CTL_ERL_ARGS: '+S 1:1',
+    };
+  }
+
+  private async logTail(): Promise<string> {
+    const files = await readdir(join(this.folder, 'log')).catch(() => []);
+    const texts = await Promise.all(
+      files.map((file) => readFile(join(this.folder, 'log', file), 'utf8').catch(() => '')),
+    );
+    return texts.join('\n');
+  }
+}
+
+/** Removes a node's folder, once the node is closed. */
+export async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
+
+/** A port tells nobody when it opens: asks until it does. */
+export async function untilListening(port: number, timeoutMs: number, ended: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!(await accepts(port))) {
+    if (ended()) throw new ToolError('BROKER_FAILED', `The program ended before it listened on port ${port}.`);
+    if (performance.now() > deadlineMs) throw new ToolError('BROKER_FAILED', `Nothing listens on port ${port}.`);
+    await pause(30);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -111,14 +111,16 @@ function runNpm(args) {
     new Promise((resolve) => {
       // Its output goes to stderr: stdout belongs to the command that this prepares.
       const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+      let stopped = false;
       /** @param {NodeJS.Signals} signal */
       const stop = (signal) => {
+        stopped = true;
         child.kill(signal);
-        child.once('close', () => process.exit(0));
       };
       process.once('SIGINT', stop).once('SIGTERM', stop);
       child.once('close', (code) => {
         process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
+        if (stopped) process.exit(0);
         if (code === 0) return resolve();
         say(`npm ${args[0]} failed.`);
         process.exit(1);

@@ -1,0 +1,46 @@
+import { Environment, readEnvironment } from '@mercury/messaging/nest';
+import { Transform } from 'class-transformer';
+import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+
+export class ConsumerEnvironment extends Environment {
+  override PORT = 3001;
+
+  /** Most tasks at once, per process: the consumer's prefetch. */
+  @IsInt()
+  @Min(1)
+  @Max(65_535)
+  WORKER_CAPACITY = 10;
+
+  /** Attempts in all, the first included. */
+  @IsInt()
+  @Min(1)
+  MAX_ATTEMPTS = 6;
+
+  /** Signs webhooks after Standard Webhooks; without it they go out unsigned. */
+  @IsOptional()
+  @Matches(/^whsec_[A-Za-z0-9+/]{22,}={0,2}$/, {
+    message: 'WEBHOOK_SECRET must be whsec_ and at least 16 bytes in Base64',
+  })
+  WEBHOOK_SECRET?: string;
+
+  /** `host` or `host:port`: may be reached although private or loopback. */
+  @Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' ? value.split(',').map((host) => host.trim()) : value,
+  )
+  @Matches(/^(\[[\da-fA-F:.]+\]|[^\s:/@[\]]+)(:\d{1,5})?$/, {
+    each: true,
+    message: 'WEBHOOK_ALLOWED_HOSTS must be host or host:port, separated by commas',
+  })
+  WEBHOOK_ALLOWED_HOSTS: string[] = [];
+
+  /** Per delivery, in milliseconds. */
+  @IsInt()
+  @Min(1)
+  @Max(600_000)
+  WEBHOOK_TIMEOUT_MS = 10_000;
+}
+
+/** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */
+export function readConsumerEnvironment(source: NodeJS.ProcessEnv = process.env): ConsumerEnvironment {
+  return readEnvironment(ConsumerEnvironment, source);
+}

@@ -1,0 +1,44 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { MessagingModule, OperationsModule } from '@mercury/messaging/nest';
+import { Operations } from './operations';
+import type { ConsumerEnvironment } from './consumer.config';
+import { TaskReports } from './task-reports';
+import { SleepHandler } from './tasks/sleep.handler';
+import { WebhookHandler } from './tasks/webhook.handler';
+import { WebhookSender } from './tasks/webhook-sender';
+
+@Module({})
+export class ConsumerModule {
+  static with(environment: ConsumerEnvironment): DynamicModule {
+    return {
+      module: ConsumerModule,
+      imports: [
+        LoggerModule.forRoot({ pinoHttp: { autoLogging: false } }),
+        MessagingModule.forRoot({
+          rabbitUrl: environment.RABBITMQ_URL,
+          queueName: environment.QUEUE_NAME,
+          loggerName: environment.LOGGER_NAME,
+          capacity: environment.WORKER_CAPACITY,
+          maxAttempts: environment.MAX_ATTEMPTS,
+          retryDelaysMs: environment.RETRY_DELAYS_MS,
+        }),
+        OperationsModule,
+      ],
+      controllers: [WebhookHandler, SleepHandler],
+      providers: [
+        TaskReports,
+        Operations,
+        {
+          provide: WebhookSender,
+          useFactory: () =>
+            new WebhookSender({
+              ...(environment.WEBHOOK_SECRET === undefined ? {} : { secret: environment.WEBHOOK_SECRET }),
+              allowedHosts: environment.WEBHOOK_ALLOWED_HOSTS,
+              timeoutMs: environment.WEBHOOK_TIMEOUT_MS,
+            }),
+        },
+      ],
+    };
+  }
+}

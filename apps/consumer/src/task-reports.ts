@@ -1,0 +1,49 @@
+import { Injectable, Logger as NestLogger, type OnModuleInit } from '@nestjs/common';
+import { Logger, type SettledAttempt } from '@mercury/messaging';
+import { WorkerTransport } from '@mercury/messaging/nest';
+
+/** Tells the event bus how tasks end: each finished one as `info`, each dead one as `critical`. */
+@Injectable()
+export class TaskReports implements OnModuleInit {
+  private readonly log = new NestLogger('Tasks');
+  private unsent = 0;
+
+  constructor(
+    private readonly worker: WorkerTransport,
+    private readonly bus: Logger,
+  ) {}
+
+  onModuleInit(): void {
+    this.worker.events.on('settled', (attempt) => this.report(attempt));
+  }
+
+  private report(attempt: SettledAttempt): void {
+    const { outcome, durationMs, ...task } = attempt;
+    const about = { ...task, durationMs: Math.round(durationMs) };
+    switch (outcome.kind) {
+      case 'success':
+        this.log.debug({ msg: 'task succeeded', ...about });
+        return this.send('info', { event: 'task.succeeded', ...about });
+      case 'retry':
+        return this.log.warn({
+          msg: 'task failed, will be tried again',
+          ...about,
+          inMs: outcome.levelMs,
+          ...outcome.failure,
+        });
+      case 'dead':
+        this.log.error({ msg: 'task is dead', ...about, ...outcome.failure });
+        return this.send('critical', { event: 'task.dead', ...about, ...outcome.failure });
+      case 'released':
+        return;
+    }
+  }
+
+  /** An event is a courtesy: a bus that is away must not hold up or fail the task that it tells about. */
+  private send(level: 'info' | 'critical', data: object): void {
+    this.bus[level](data).catch((error: unknown) => {
+      this.unsent += 1;
+      this.log.warn(`An event could not be sent (${this.unsent} so far): ${String(error)}`);
+    });
+  }
+}

@@ -1,0 +1,159 @@
+import { Webhook } from 'standardwebhooks';
+import { Agent, request, type Dispatcher } from 'undici';
+import { DiscardTask, MercuryError, RetryTask } from '@mercury/messaging';
+import type { WebhookPayload } from '@mercury/tasks';
+import { AddressGuard, type Resolve } from './address-guard';
+
+const MOST_REDIRECTS = 3;
+const LONGEST_EXCERPT_BYTES = 512;
+const LONGEST_RETRY_AFTER_MS = 24 * 3_600_000;
+/** The two that keep method and body; the others would turn the delivery into a GET. */
+const KEEPS_METHOD = new Set([307, 308]);
+const RETRYABLE = new Set([408, 425, 429]);
+
+export interface WebhookSenderOptions {
+  /** `whsec_…`; without it webhooks go out unsigned. */
+  secret?: string;
+  /** `host` or `host:port` that may be reached although private. */
+  allowedHosts: readonly string[];
+  /** For the whole exchange, redirects included. */
+  timeoutMs: number;
+  /** Default: the machine's resolver. */
+  resolve?: Resolve;
+}
+
+export interface WebhookDelivery {
+  id: string;
+  enqueuedAtMs: number;
+  payload: WebhookPayload;
+  signal: AbortSignal;
+}
+
+/** Delivers webhooks after the Standard Webhooks convention (standardwebhooks.com). */
+export class WebhookSender {
+  private readonly guard: AddressGuard;
+  private readonly signer: Webhook | undefined;
+
+  constructor(private readonly options: WebhookSenderOptions) {
+    this.guard = new AddressGuard(options.allowedHosts, options.resolve);
+    this.signer = options.secret === undefined ? undefined : new Webhook(options.secret);
+  }
+
+  /**
+   * Posts once. Resolves to the status of a 2xx answer.
+   * @throws RetryTask `WEBHOOK_STATUS_5XX`, `WEBHOOK_STATUS_429` and the like (`Retry-After` is honoured, up to a day),
+   * `WEBHOOK_TIMEOUT`, `WEBHOOK_UNREACHABLE`.
+   * @throws DiscardTask `WEBHOOK_STATUS_4XX`, `WEBHOOK_REDIRECT`, `WEBHOOK_REFUSED_ADDRESS`: another attempt would not help.
+   */
+  async send(delivery: WebhookDelivery): Promise<number> {
+    const body = JSON.stringify({
+      type: delivery.payload.event,
+      timestamp: new Date(delivery.enqueuedAtMs).toISOString(),
+      data: delivery.payload.data,
+    });
+    const signal = AbortSignal.any([delivery.signal, AbortSignal.timeout(this.options.timeoutMs)]);
+    const headers = this.headersOf(delivery.id, body);
+    let url = new URL(delivery.payload.url);
+    for (let redirects = 0; ; redirects++) {
+      const answer = await this.post(url, headers, body, signal);
+      if (answer.status < 300) return answer.status;
+      const next = redirectOf(answer, url);
+      if (!next) throw failureOf(answer, url);
+      if (redirects === MOST_REDIRECTS) {
+        throw new DiscardTask(`${placeOf(url)} redirects more than ${MOST_REDIRECTS} times.`, {
+          code: 'WEBHOOK_REDIRECT',
+        });
+      }
+      url = next;
+    }
+  }
+
+  private headersOf(id: string, body: string): Record<string, string> {
+    const at = new Date();
+    const headers = {
+      'content-type': 'application/json',
+      'user-agent': 'mercury-webhooks',
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    };
+    return this.signer ? { ...headers, 'webhook-signature': this.signer.sign(id, at, body) } : headers;
+  }
+
+  private async post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Answer> {
+    this.guard.checkLiteral(url);
+    // One connection each: what was checked for one host name is never reused for another.
+    const agent = new Agent({ connect: { lookup: this.guard.lookupFor(url) }, pipelining: 0 });
+    try {
+      const response = await request(url, { method: 'POST', headers, body, signal, dispatcher: agent });
+      return { status: response.statusCode, headers: response.headers, excerpt: await excerptOf(response) };
+    } catch (cause) {
+      throw this.unanswered(cause, url, signal);
+    } finally {
+      await agent.destroy();
+    }
+  }
+
+  private unanswered(cause: unknown, url: URL, signal: AbortSignal): MercuryError {
+    if (cause instanceof DiscardTask) return cause;
+    if (signal.aborted) {
+      const message = `${placeOf(url)} did not answer within ${this.options.timeoutMs} ms.`;
+      return new RetryTask(message, { code: 'WEBHOOK_TIMEOUT', cause });
+    }
+    const reason = (cause as { code?: string }).code ?? String(cause);
+    return new RetryTask(`${placeOf(url)} cannot be reached: ${reason}.`, { code: 'WEBHOOK_UNREACHABLE', cause });
+  }
+}
+
+interface Answer {
+  status: number;
+  headers: Dispatcher.ResponseData['headers'];
+  excerpt: string;
+}
+
+/** Enough of the answer for a person to see what is wrong; the rest is not read. */
+async function excerptOf({ body, statusCode }: Dispatcher.ResponseData): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  if (statusCode >= 300) {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= LONGEST_EXCERPT_BYTES) break;
+    }
+  }
+  body.on('error', () => undefined);
+  body.destroy();
+  return Buffer.concat(chunks).subarray(0, LONGEST_EXCERPT_BYTES).toString('utf8');
+}
+
+/** Where a 307 or 308 leads. It is checked like the first address; the signature covers id, time and body, not the host. */
+function redirectOf({ status, headers }: Answer, from: URL): URL | undefined {
+  if (!KEEPS_METHOD.has(status)) return undefined;
+  const location = String(headers['location'] ?? '');
+  const next = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  const isHttp = next && ['http:', 'https:'].includes(next.protocol);
+  return isHttp && next.username === '' && next.password === '' ? next : undefined;
+}
+
+function failureOf({ status, headers, excerpt }: Answer, url: URL): MercuryError {
+  const message = `${placeOf(url)} answered ${status}${excerpt === '' ? '.' : `: ${excerpt}`}`;
+  if (status >= 500 || RETRYABLE.has(status)) {
+    const delayMs = retryAfterMs(headers['retry-after']);
+    const code = status >= 500 ? 'WEBHOOK_STATUS_5XX' : `WEBHOOK_STATUS_${status}`;
+    return new RetryTask(message, { code, ...(delayMs === undefined ? {} : { delayMs }) });
+  }
+  return new DiscardTask(message, { code: status < 400 ? 'WEBHOOK_REDIRECT' : 'WEBHOOK_STATUS_4XX' });
+}
+
+/** Seconds or an HTTP date (RFC 9110, 10.2.3). */
+export function retryAfterMs(header: unknown, nowMs = Date.now()): number | undefined {
+  const value = String(header ?? '').trim();
+  if (value === '') return undefined;
+  const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return Number.isNaN(delayMs) ? undefined : Math.min(Math.max(delayMs, 0), LONGEST_RETRY_AFTER_MS);
+}
+
+/** A query may hold a token: errors are stored and shown, so it is left out. */
+function placeOf(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}

@@ -79,7 +79,7 @@ function tryConnect(socketPath: string): Promise<Socket | undefined> {
 
 class Holder {
   private requests = 0;
-  private readonly open = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  private readonly open = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
   private onReady: (event: SupervisorEvent) => void = () => undefined;
   private onLine: (line: string) => void = () => undefined;
 

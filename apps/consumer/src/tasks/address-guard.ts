@@ -44,7 +44,7 @@ export class AddressGuard {
         if (!this.isAllowed(url) && !addresses.every(({ address }) => isPublic(address))) {
           return callback(refused(hostname), '', 0);
         }
-        if (options.all) callback(null, addresses as never);
+        if (options.all) callback(null, addresses);
         else callback(null, first.address, first.family);
       });
     };

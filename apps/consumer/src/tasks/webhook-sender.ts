@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { Agent, request, type Dispatcher } from 'undici';
-import { DiscardTask, MercuryError, RetryTask } from '@mercury/messaging';
+import { DiscardTask, type MercuryError, RetryTask } from '@mercury/messaging';
 import type { WebhookPayload } from '@mercury/tasks';
 import { AddressGuard, type Resolve } from './address-guard';
 
@@ -146,7 +146,7 @@ function failureOf({ status, headers, excerpt }: Answer, url: URL): MercuryError
 }
 
 /** Seconds or an HTTP date (RFC 9110, 10.2.3). */
-export function retryAfterMs(header: unknown, nowMs = Date.now()): number | undefined {
+export function retryAfterMs(header: string | string[] | undefined, nowMs = Date.now()): number | undefined {
   const value = String(header ?? '').trim();
   if (value === '') return undefined;
   const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;

@@ -1,0 +1,42 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse, DocumentBuilder, SwaggerModule, getSchemaPath } from '@nestjs/swagger';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Problem } from './problems/problem';
+
+const DESCRIPTIONS: Readonly<Record<number, string>> = {
+  400: 'The body is not well-formed JSON.',
+  401: 'An API key is missing or unknown.',
+  413: 'The body is too large.',
+  415: 'The content type is not JSON.',
+  422: 'Fields are wrong; `errors` points to each.',
+  429: 'Too many requests; `Retry-After` says when to come back.',
+  503: 'Not stored, come back after `Retry-After`; or, with `outcome: unknown`, perhaps stored.',
+};
+
+/** Documents error answers, all of one form. */
+export function ApiProblems(...statuses: number[]): MethodDecorator {
+  const schema = { $ref: getSchemaPath(Problem) };
+  return applyDecorators(
+    ...statuses.map((status) =>
+      ApiResponse({
+        status,
+        description: DESCRIPTIONS[status] ?? 'An error.',
+        content: { 'application/problem+json': { schema } },
+      }),
+    ),
+  );
+}
+
+/** `/docs` for people, `/openapi.json` for programs. */
+export function serveOpenApi(app: NestFastifyApplication): void {
+  const document = SwaggerModule.createDocument(
+    app,
+    new DocumentBuilder()
+      .setTitle('Mercury producer')
+      .setDescription('Puts tasks on a durable queue and events on a bus. A task answered 202 is stored on disk.')
+      .setVersion('1')
+      .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'Only where API keys are set up.' })
+      .build(),
+  );
+  SwaggerModule.setup('docs', app, document, { jsonDocumentUrl: 'openapi.json' });
+}

@@ -1,0 +1,22 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Logger, WorkerClient } from '@mercury/messaging';
+import { Metrics, Readiness } from '@mercury/messaging/nest';
+
+/** What this application watches and measures. */
+@Injectable()
+export class Operations implements OnModuleInit {
+  constructor(
+    private readonly client: WorkerClient,
+    private readonly bus: Logger,
+    private readonly readiness: Readiness,
+    private readonly metrics: Metrics,
+  ) {}
+
+  onModuleInit(): void {
+    this.readiness.watch('queue', this.client);
+    this.metrics.observePublisher('tasks', this.client);
+    this.metrics.observePublisher('events', this.bus);
+    // In the background: HTTP listens and says that it is not ready while the broker is away.
+    this.client.start();
+  }
+}

@@ -1,0 +1,60 @@
+import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { InvalidMessageError, PublishError } from '@mercury/messaging';
+import { Problem, ProblemException, problemOf } from './problem';
+
+const RETRY_AFTER_S = 1;
+
+/** What Fastify and Nest refuse by themselves, by status. */
+const KNOWN: Readonly<Record<number, [code: string, detail: string]>> = {
+  400: ['MALFORMED_JSON', 'The body is not well-formed JSON.'],
+  404: ['NOT_FOUND', 'There is nothing here. See /docs.'],
+  413: ['BODY_TOO_LARGE', 'The body is too large.'],
+  415: ['NOT_JSON', 'The content type must be application/json.'],
+  429: ['TOO_MANY_REQUESTS', 'Too many requests. Retry-After says when to come back.'],
+};
+
+/** Every error of the API leaves through here, as application/problem+json. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly log = new Logger('Http');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (isHealthResult(error)) return void reply.status(error.getStatus()).send(error.getResponse());
+    const problem = problemFor(error);
+    if (problem.status === 500) this.log.error(error);
+    if (problem.status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+    // A string: Fastify would take an object for application/json.
+    reply.status(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
+  }
+}
+
+/** @param id the id that a task was to get, for an answer whose outcome is unknown. */
+export function problemFor(error: unknown, id?: string): Problem {
+  if (error instanceof ProblemException) return error.problem;
+  if (error instanceof PublishError) return publishProblem(error, id);
+  if (error instanceof InvalidMessageError) {
+    const tooLarge = error.code.endsWith('_TOO_LARGE');
+    return problemOf(tooLarge ? 413 : 422, error.code, error.message);
+  }
+  if (error instanceof HttpException) {
+    const status = error.getStatus();
+    const known = KNOWN[status];
+    if (known) return problemOf(status, known[0], status === 400 ? `${known[1]} (${error.message})` : known[1]);
+    if (status < 500) return problemOf(status, 'REFUSED', error.message);
+  }
+  return problemOf(500, 'INTERNAL_ERROR', 'Something is wrong on this side. The log says what.');
+}
+
+function publishProblem(error: PublishError, id: string | undefined): Problem {
+  if (error.outcome !== 'unknown') return problemOf(503, error.code, `Not stored: ${error.message}`);
+  return problemOf(503, error.code, error.message, { outcome: 'unknown', ...(id === undefined ? {} : { id }) });
+}
+
+/** Terminus answers with a report of its own, which orchestrators and people know. */
+function isHealthResult(error: unknown): error is HttpException {
+  if (!(error instanceof HttpException)) return false;
+  const response = error.getResponse();
+  return typeof response === 'object' && 'details' in response;
+}

@@ -1,0 +1,35 @@
+import { Environment, readEnvironment } from '@mercury/messaging/nest';
+import { ConfigError } from '@mercury/messaging';
+import { IsIn, IsInt, IsOptional, IsString, Min } from 'class-validator';
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+export class ProducerEnvironment extends Environment {
+  override PORT = 3000;
+
+  /** A file of `name:sha256` lines, one per API key. */
+  @IsOptional()
+  @IsString()
+  API_KEYS_FILE?: string;
+
+  /** `true` serves other machines without keys: for networks that somebody else guards. */
+  @IsIn(['true', 'false'])
+  ALLOW_UNAUTHENTICATED = 'false';
+
+  /** Per API key, or per address without keys; unlimited when unset. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  RATE_LIMIT_PER_MINUTE?: number;
+}
+
+/** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */
+export function readProducerEnvironment(source: NodeJS.ProcessEnv = process.env): ProducerEnvironment {
+  const environment = readEnvironment(ProducerEnvironment, source);
+  const isOpen = !LOOPBACK.has(environment.HOST) && !environment.API_KEYS_FILE;
+  if (isOpen && environment.ALLOW_UNAUTHENTICATED !== 'true') {
+    const advice = 'set API_KEYS_FILE, or ALLOW_UNAUTHENTICATED=true if others guard this network';
+    throw new ConfigError('Environment', [`HOST ${environment.HOST} would let every machine post tasks: ${advice}`]);
+  }
+  return environment;
+}

@@ -1,0 +1,41 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ThrottlerModule } from '@nestjs/throttler';
+import { LoggerModule } from 'nestjs-pino';
+import { MessagingModule, OperationsModule } from '@mercury/messaging/nest';
+import { API_KEYS } from './access/api-key.guard';
+import { ApiKeys } from './access/api-keys';
+import { EventsController } from './events/events.controller';
+import { Operations } from './operations';
+import type { ProducerEnvironment } from './producer.config';
+import { TasksController } from './tasks/tasks.controller';
+
+const ONE_MINUTE_MS = 60_000;
+
+@Module({})
+export class ProducerModule {
+  static with(environment: ProducerEnvironment): DynamicModule {
+    const { API_KEYS_FILE, RATE_LIMIT_PER_MINUTE } = environment;
+    return {
+      module: ProducerModule,
+      imports: [
+        LoggerModule.forRoot({ pinoHttp: { autoLogging: false, redact: ['req.headers.authorization'] } }),
+        MessagingModule.forRoot({
+          rabbitUrl: environment.RABBITMQ_URL,
+          queueName: environment.QUEUE_NAME,
+          loggerName: environment.LOGGER_NAME,
+          retryDelaysMs: environment.RETRY_DELAYS_MS,
+        }),
+        OperationsModule,
+        ThrottlerModule.forRoot({
+          throttlers: [{ ttl: ONE_MINUTE_MS, limit: RATE_LIMIT_PER_MINUTE ?? 0 }],
+          skipIf: () => RATE_LIMIT_PER_MINUTE === undefined,
+        }),
+      ],
+      controllers: [TasksController, EventsController],
+      providers: [
+        Operations,
+        { provide: API_KEYS, useFactory: () => (API_KEYS_FILE ? ApiKeys.fromFile(API_KEYS_FILE) : undefined) },
+      ],
+    };
+  }
+}

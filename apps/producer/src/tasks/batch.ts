@@ -1,0 +1,39 @@
+import { parse } from 'secure-json-parse';
+import { ProblemException, problemOf } from '../problems/problem';
+
+const MOST_ITEMS = 1_000;
+
+/**
+ * The items of a batch, each to be read by itself: a line that is no JSON is that item's problem only.
+ * @throws ProblemException 422 for no items or more than 1,000, or for a body that is no list.
+ */
+export function readBatch(body: unknown): (() => unknown)[] {
+  const items =
+    typeof body === 'string' ? linesOf(body) : Array.isArray(body) ? body.map((item) => () => item as unknown) : [];
+  if (typeof body !== 'string' && !Array.isArray(body)) throw refusal('must be a JSON array of tasks');
+  if (items.length === 0) throw refusal('must hold at least one task');
+  if (items.length > MOST_ITEMS) throw refusal(`must hold at most ${MOST_ITEMS} tasks, not ${items.length}`);
+  return items;
+}
+
+function linesOf(text: string): (() => unknown)[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => () => parseLine(line));
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return parse(line) as unknown;
+  } catch (error) {
+    throw new ProblemException(
+      problemOf(400, 'MALFORMED_JSON', `The line is not well-formed JSON. (${String(error)})`),
+    );
+  }
+}
+
+function refusal(detail: string): ProblemException {
+  const errors = [{ pointer: '', detail }];
+  return new ProblemException(problemOf(422, 'INVALID_REQUEST', `The batch ${detail}.`, { errors }));
+}

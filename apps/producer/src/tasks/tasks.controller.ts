@@ -1,0 +1,103 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiBody,
+  ApiExtraModels,
+  ApiHeader,
+  ApiNotFoundResponse,
+  ApiOperation,
+  ApiParam,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
+import { WorkerClient } from '@mercury/messaging';
+import { ApiKeyGuard } from '../access/api-key.guard';
+import { RateLimitGuard } from '../access/rate-limit.guard';
+import { ApiProblems } from '../openapi';
+import { Problem, ProblemException, problemOf } from '../problems/problem';
+import { problemFor } from '../problems/problem.filter';
+import { readBatch } from './batch';
+import { TaskRequest, readTask } from './task.request';
+import { BatchItemAccepted, BatchResult, SleepPayloadSchema, TaskAccepted, WebhookPayloadSchema } from './task.schemas';
+
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+
+@ApiTags('tasks')
+@ApiBearerAuth()
+@ApiExtraModels(WebhookPayloadSchema, SleepPayloadSchema, BatchItemAccepted, Problem)
+@UseGuards(ApiKeyGuard, RateLimitGuard)
+@Controller('v1/tasks')
+export class TasksController {
+  constructor(private readonly client: WorkerClient) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Put a task on the queue', description: 'Answers once the broker has stored it on disk.' })
+  @ApiHeader({ name: 'traceparent', required: false, description: 'W3C trace context, carried to the handler.' })
+  @ApiBody({ type: TaskRequest })
+  @ApiAcceptedResponse({ type: TaskAccepted, headers: { Location: { schema: { type: 'string' } } } })
+  @ApiProblems(400, 401, 413, 415, 422, 429, 503)
+  async put(
+    @Body() body: unknown,
+    @Headers('traceparent') traceparent: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TaskAccepted> {
+    const task = readTask(body, this.client.queueName);
+    const accepted = await this.store(task, traceparent);
+    reply.header('location', `/v1/tasks/${encodeURIComponent(accepted.id)}`);
+    return accepted;
+  }
+
+  @Post('batch')
+  @ApiOperation({
+    summary: 'Put up to 1,000 tasks on the queue',
+    description:
+      'A JSON array, or NDJSON as application/x-ndjson. One result per task, in order; each is accepted or refused by ' +
+      'itself. 202 when all are accepted, else 207.',
+  })
+  @ApiBody({ type: [TaskRequest] })
+  @ApiAcceptedResponse({ type: BatchResult })
+  @ApiResponse({ status: 207, type: BatchResult, description: 'Some were refused.' })
+  @ApiProblems(400, 401, 413, 415, 422, 429)
+  async putBatch(
+    @Body() body: unknown,
+    @Headers('traceparent') traceparent: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BatchResult> {
+    const items = readBatch(body);
+    const results = await Promise.all(items.map((item) => this.putItem(item, traceparent)));
+    reply.status(results.every(({ status }) => status === 202) ? 202 : 207);
+    return { results };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Status of a task', description: 'Not kept yet: answers 404 STATUS_NOT_AVAILABLE.' })
+  @ApiParam({ name: 'id' })
+  @ApiNotFoundResponse({ content: { 'application/problem+json': {} } })
+  @ApiProblems(401, 429)
+  status(@Param('id') id: string): never {
+    const detail = `The status of tasks is not kept yet, so nothing is known of "${id.slice(0, 255)}".`;
+    throw new ProblemException(problemOf(404, 'STATUS_NOT_AVAILABLE', detail));
+  }
+
+  private async putItem(item: () => unknown, traceparent: string | undefined): Promise<BatchItemAccepted | Problem> {
+    try {
+      return { status: 202, ...(await this.store(readTask(item(), this.client.queueName), traceparent)) };
+    } catch (error) {
+      return problemFor(error);
+    }
+  }
+
+  private async store({ type, payload, id = uuidv7() }: TaskRequest, traceparent?: string): Promise<TaskAccepted> {
+    const isTrace = traceparent !== undefined && TRACEPARENT.test(traceparent);
+    try {
+      await this.client.put(payload, { id, type, ...(isTrace ? { traceparent } : {}) });
+    } catch (error) {
+      throw new ProblemException(problemFor(error, id));
+    }
+    return { id, type, queue: this.client.queueName, state: 'queued' };
+  }
+}

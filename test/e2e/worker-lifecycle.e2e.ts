@@ -1,0 +1,130 @@
+import { Worker, WorkerClient } from '@mercury/messaging';
+import { rabbitUrl } from '../support/rabbit';
+import { Collector, gate } from '../support/until';
+import { Workbench } from '../support/workbench';
+
+const LEVELS_MS = [100, 300];
+
+const bench = new Workbench(LEVELS_MS);
+
+describe('start', () => {
+  it('resolves once the worker consumes, and does not wait for tasks', async () => {
+    const worker = bench.worker(() => undefined);
+    await worker.start();
+    expect(worker.problem).toBeUndefined();
+  });
+
+  it('rejects for a wrong password, without repeating it', async () => {
+    const url = new URL(rabbitUrl());
+    url.password = 'wrong-secret';
+    const worker = new (class extends Worker {
+      handler(): void {}
+    })({ rabbitUrl: url.href, queueName: bench.queueName });
+    worker.events.on('problem', () => undefined);
+    const error: unknown = await worker.start().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'BROKER_ACCESS_REFUSED' });
+    expect(String(error)).not.toContain('wrong-secret');
+    await worker.stop();
+  });
+
+  it('uses a durable quorum queue that exists with other arguments, and reports the difference', async () => {
+    const problems = new Collector<string>();
+    await bench.rabbit.use((channel) =>
+      channel.assertQueue(bench.queueName, {
+        durable: true,
+        arguments: { 'x-queue-type': 'quorum', 'x-max-length': 7 },
+      }),
+    );
+    const worker = bench.worker(() => undefined);
+    worker.events.on('problem', (problem) => problems.push(`${problem.code} ${problem.message}`));
+    await worker.start();
+    await bench.client().put({ type: 'fine' });
+    await worker.seen.atLeast(1);
+    expect(problems.values[0]).toMatch(/BROKER_TOPOLOGY_MISMATCH .*inequivalent arg 'x-/);
+  });
+
+  it.each([
+    ['classic', { durable: true, arguments: { 'x-max-length': 7 } }],
+    ['not durable', { durable: false, exclusive: true }],
+  ])('rejects when the queue exists and cannot keep the promise: %s', async (_kind, options) => {
+    await bench.rabbit.use(async (channel) => {
+      await channel.assertQueue(bench.queueName, options);
+      const worker = bench.worker(() => undefined);
+      worker.events.on('problem', () => undefined);
+      await expect(worker.start()).rejects.toMatchObject({
+        code: 'BROKER_TOPOLOGY_MISMATCH',
+        message: expect.stringContaining(bench.queueName) as string,
+      });
+    });
+  });
+});
+
+describe('stop', () => {
+  it('waits for the tasks that run, and gives nothing of them twice', async () => {
+    const hold = gate();
+    const worker = bench.worker(() => hold.opened, { capacity: 1 });
+    await worker.start();
+    await bench.client().put({ type: 'report' });
+    await worker.seen.atLeast(1);
+    const stopped = worker.stop();
+    hold.open();
+    await stopped;
+    expect(await bench.rabbit.depth(bench.queueName)).toBe(0);
+  });
+
+  it('leaves what it did not start in the queue, with its attempt number', async () => {
+    const hold = gate();
+    const sender = bench.client();
+    const worker = bench.worker(() => hold.opened, { capacity: 1 });
+    await worker.start();
+    await sender.put({ type: 'first' });
+    await worker.seen.atLeast(1);
+    await sender.put({ type: 'second' });
+    const stopped = worker.stop();
+    hold.open();
+    await stopped;
+    const left = await bench.rabbit.take(bench.queueName);
+    expect(left?.properties).toMatchObject({ type: 'second', headers: { 'x-attempt': 1 } });
+  });
+
+  it('waits no longer than its deadline: the task then goes to another worker', async () => {
+    const stuck = bench.worker((task) => new Promise((resolve) => task.signal.addEventListener('abort', resolve)), {
+      drainTimeoutMs: 100,
+    });
+    await stuck.start();
+    await bench.client().put({ type: 'report' });
+    await stuck.seen.atLeast(1);
+    await stuck.stop();
+    const other = bench.worker(() => undefined);
+    await other.start();
+    const [task] = await other.seen.atLeast(1);
+    expect(task).toMatchObject({ type: 'report', attempt: 1 });
+  });
+
+  it('happens by itself at the end of an `await using` block', async () => {
+    let client: WorkerClient;
+    {
+      await using scoped = new WorkerClient({
+        rabbitUrl: rabbitUrl(),
+        queueName: bench.queueName,
+        retryDelaysMs: LEVELS_MS,
+      });
+      await scoped.put({ type: 'event' });
+      client = scoped;
+    }
+    await expect(client.put({ type: 'event' })).rejects.toMatchObject({ code: 'PUBLISH_NOT_SENT' });
+  });
+});
+
+describe('a broker that deletes the queue under a worker', () => {
+  it('gets it declared again, and the worker comes back', async () => {
+    const worker = bench.worker(() => undefined);
+    worker.events.on('problem', () => undefined);
+    await worker.start();
+    const again = new Promise<void>((resolve) => worker.events.once('ready', resolve));
+    await bench.rabbit.use((channel) => channel.deleteQueue(bench.queueName));
+    await again;
+    await bench.client().put({ type: 'after' });
+    await worker.seen.atLeast(1);
+  });
+});

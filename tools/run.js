@@ -1,5 +1,9 @@
 // @ts-check
 'use strict';
+// Ended before it began is a clean end, too: in force until the command listens for signals itself.
+const endNow = () => process.exit(0);
+process.on('SIGINT', endNow).on('SIGTERM', endNow);
+
 const path = require('node:path');
 const { prepare, root } = require('./prepare');
 
@@ -58,6 +62,7 @@ function load(program, args) {
   const file = path.join(root, program);
   process.argv = [process.execPath, file, ...args];
   require(file);
+  process.off('SIGINT', endNow).off('SIGTERM', endNow);
 }
 
 main().catch((error) => {

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import { MessagingModule, OperationsModule } from '@mercury/messaging/nest';
+import { MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
 import { Operations } from './operations';
 import type { ConsumerEnvironment } from './consumer.config';
 import { TaskReports } from './task-reports';
@@ -14,7 +14,7 @@ export class ConsumerModule {
     return {
       module: ConsumerModule,
       imports: [
-        LoggerModule.forRoot({ pinoHttp: { autoLogging: false } }),
+        LoggerModule.forRoot(structuredLogs(environment.LOG_LEVEL)),
         MessagingModule.forRoot({
           rabbitUrl: environment.RABBITMQ_URL,
           queueName: environment.QUEUE_NAME,

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule as PinoModule } from 'nestjs-pino';
-import { MessagingModule, OperationsModule } from '@mercury/messaging/nest';
+import { MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
 import { BusListener } from './bus-listener';
 import { LoggerEnvironment } from './logger.config';
 import { Operations } from './operations';
@@ -13,7 +13,7 @@ export class LoggerModule {
       module: LoggerModule,
       imports: [
         // On stderr: stdout belongs to the events.
-        PinoModule.forRoot({ pinoHttp: [{ autoLogging: false }, process.stderr] }),
+        PinoModule.forRoot(structuredLogs(environment.LOG_LEVEL, process.stderr)),
         MessagingModule.forRoot({ rabbitUrl: environment.RABBITMQ_URL, loggerName: environment.LOGGER_NAME }),
         OperationsModule,
       ],

@@ -1,13 +1,12 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { exitOnConfigError, shutDownOnSignals } from '@mercury/messaging/nest';
+import { exitOnConfigError, runUntilSignal } from '@mercury/messaging/nest';
 import { startProducer } from './producer.app';
 import { readProducerEnvironment } from './producer.config';
 
 async function main(): Promise<void> {
   const environment = readProducerEnvironment();
-  const app = await startProducer(environment);
-  shutDownOnSignals(app);
+  const app = await runUntilSignal(() => startProducer(environment));
   const url = await app.getUrl();
   const log = new Logger('Producer');
   log.log(`Takes tasks for queue "${environment.QUEUE_NAME}": POST ${url}/v1/tasks, described at ${url}/docs`);

@@ -1,5 +1,6 @@
 import { Environment, readEnvironment } from '@mercury/messaging/nest';
 import { ConfigError } from '@mercury/messaging';
+import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Min } from 'class-validator';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -18,6 +19,7 @@ export class ProducerEnvironment extends Environment {
 
   /** Per API key, or per address without keys; unlimited when unset. */
   @IsOptional()
+  @Type(() => Number)
   @IsInt()
   @Min(1)
   RATE_LIMIT_PER_MINUTE?: number;

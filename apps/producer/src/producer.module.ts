@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { LoggerModule } from 'nestjs-pino';
-import { MessagingModule, OperationsModule } from '@mercury/messaging/nest';
+import { MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
 import { API_KEYS } from './access/api-key.guard';
 import { ApiKeys } from './access/api-keys';
 import { EventsController } from './events/events.controller';
@@ -18,7 +18,7 @@ export class ProducerModule {
     return {
       module: ProducerModule,
       imports: [
-        LoggerModule.forRoot({ pinoHttp: { autoLogging: false, redact: ['req.headers.authorization'] } }),
+        LoggerModule.forRoot(structuredLogs(environment.LOG_LEVEL)),
         MessagingModule.forRoot({
           rabbitUrl: environment.RABBITMQ_URL,
           queueName: environment.QUEUE_NAME,

@@ -118,7 +118,9 @@ export class Publisher {
         await this.setup();
         const channel = await this.connection.openChannel();
         failures = 0;
-        await this.use(channel);
+        // Closed meanwhile: nobody would ever end the use of this channel.
+        if (signal.aborted) await channel.close();
+        else await this.use(channel);
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;

@@ -154,6 +154,7 @@ export abstract class Worker<Body = JsonObject> {
     const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
     const onStopped = () => end();
     this.stopped.signal.addEventListener('abort', onStopped);
+    if (this.stopped.signal.aborted) end();
     channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
     const onMessage = (message: Message | null) => {
       if (message) this.take({ message, channel, lost: lost.signal });
@@ -216,7 +217,8 @@ export abstract class Worker<Body = JsonObject> {
     this.stopped.abort(reason);
     await this.consuming;
     await this.publisher.close(CONFIRMS_TIMEOUT_MS);
-    this.broker.connections.consuming.events.off('failed', this.onProblem);
+    // Not even asked for by a worker that was never started: asking opens it.
+    if (this.starting) this.broker.connections.consuming.events.off('failed', this.onProblem);
     await this.broker.close();
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
   }

@@ -1,7 +1,8 @@
-import { plainToInstance, type ClassConstructor } from 'class-transformer';
-import { Transform } from 'class-transformer';
-import { IsInt, IsNotEmpty, IsString, Matches, Max, MaxLength, Min, validateSync } from 'class-validator';
+import { Transform, Type, plainToInstance, type ClassConstructor } from 'class-transformer';
+import { IsIn, IsInt, IsNotEmpty, IsString, Matches, Max, MaxLength, Min, validateSync } from 'class-validator';
 import { ConfigError } from '../errors';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /** The variables that every application of this repository reads. Extend it with those of one's own. */
 export class Environment {
@@ -12,10 +13,14 @@ export class Environment {
   @IsNotEmpty()
   HOST = '127.0.0.1';
 
+  @Type(() => Number)
   @IsInt()
   @Min(0)
   @Max(65_535)
   PORT!: number;
+
+  @IsIn(LOG_LEVELS)
+  LOG_LEVEL = 'info';
 
   @MaxLength(200)
   @IsNotEmpty()
@@ -36,7 +41,7 @@ export class Environment {
  */
 export function readEnvironment<T extends object>(target: ClassConstructor<T>, source: NodeJS.ProcessEnv): T {
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
-  const environment = plainToInstance(target, given, { enableImplicitConversion: true, exposeDefaultValues: true });
+  const environment = plainToInstance(target, given, { exposeDefaultValues: true });
   const errors = validateSync(environment, { skipMissingProperties: false });
   const problems = errors.flatMap((error) => Object.values(error.constraints ?? {}));
   if (problems.length > 0) throw new ConfigError('Environment', problems);

@@ -4,14 +4,32 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** npm passes a signal on beside the terminal's own: two so close together are one. */
 const SAME_SIGNAL_MS = 500;
 
-/** The first SIGINT or SIGTERM shuts the application down and ends with exit code 0; a second one ends it at once. */
-export function shutDownOnSignals(app: INestApplicationContext): void {
-  app.enableShutdownHooks([...SIGNALS], { useProcessExit: true });
+/**
+ * Starts an application and resolves to it. The first SIGINT or SIGTERM shuts it down, also while it is still
+ * starting, and ends the process with exit code 0; a second one ends it at once.
+ */
+export async function runUntilSignal<App extends INestApplicationContext>(start: () => Promise<App>): Promise<App> {
   let firstAtMs: number | undefined;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      firstAtMs ??= performance.now();
-      if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(1);
-    });
+  const onSignal = () => {
+    if (firstAtMs === undefined) {
+      firstAtMs = performance.now();
+      void shutDown(starting);
+    } else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) {
+      process.exit(1);
+    }
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const starting = start();
+  return starting;
+}
+
+async function shutDown(starting: Promise<INestApplicationContext>): Promise<void> {
+  try {
+    const app = await starting;
+    await app.close();
+    process.exit(0);
+  } catch (error) {
+    console.error('The application did not shut down cleanly:', error);
+    process.exit(1);
   }
 }

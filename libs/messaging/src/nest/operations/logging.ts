@@ -1,0 +1,30 @@
+import type { Params } from 'nestjs-pino';
+import type { DestinationStream } from 'pino';
+
+/** What Nest says of its own start, a line per module and route: nobody looks for it. */
+const BOOT_CHATTER: readonly unknown[] = ['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer'];
+
+/**
+ * For `LoggerModule.forRoot`: JSON lines, without a line per request and without credentials.
+ * @param level the least severe level that is printed, such as `info`.
+ * @param destination default: stdout.
+ */
+export function structuredLogs(level: string, destination: DestinationStream = process.stdout): Params {
+  return {
+    pinoHttp: [
+      {
+        level,
+        autoLogging: false,
+        redact: ['req.headers.authorization'],
+        hooks: {
+          logMethod(args, method) {
+            const [first] = args as unknown[];
+            const isChatter = typeof first === 'object' && first !== null && 'context' in first;
+            if (!isChatter || !BOOT_CHATTER.includes(first.context)) method.apply(this, args);
+          },
+        },
+      },
+      destination,
+    ],
+  };
+}

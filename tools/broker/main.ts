@@ -1,6 +1,5 @@
+import { firstSignal } from '../first-signal';
 import { acquireBroker } from './index';
-
-const SAME_SIGNAL_MS = 500;
 
 /** `npm run broker`: the development broker of this checkout, until Ctrl-C. */
 async function main(): Promise<void> {
@@ -23,20 +22,6 @@ async function main(): Promise<void> {
   console.log('Stopping ...');
   await broker.release();
   process.exit(0);
-}
-
-function firstSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let firstAtMs: number | undefined;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        firstAtMs ??= performance.now();
-        // npm passes a signal on beside the terminal's own; a later one means it.
-        if (performance.now() - firstAtMs > SAME_SIGNAL_MS) process.exit(1);
-        resolve();
-      });
-    }
-  });
 }
 
 main().catch((error: unknown) => {

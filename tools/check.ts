@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { projectRoot } from './broker/project';
+
+/**
+ * `npm test`: everything that a change must pass, one after another, to the end also when something fails. The last line
+ * counts tests, and format, lint and types as one each.
+ */
+interface Check {
+  name: string;
+  script: string;
+  /** Jest counts its own tests. */
+  isJest?: boolean;
+}
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+const CHECKS: readonly Check[] = [
+  { name: 'format', script: 'test:format' },
+  { name: 'lint', script: 'test:lint' },
+  { name: 'types', script: 'test:types' },
+  { name: 'unit tests', script: 'test:unit', isJest: true },
+  { name: 'end-to-end tests', script: 'test:e2e', isJest: true },
+];
+
+async function main(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'mercury-check-'));
+  const total: Count = { passed: 0, failed: 0 };
+  const summary: string[] = [];
+  try {
+    for (const check of CHECKS) {
+      const startedAtMs = performance.now();
+      console.log(`\n=== ${check.name}`);
+      const { passed, failed } = await run(check, join(folder, `${check.script.replace(':', '-')}.json`));
+      total.passed += passed;
+      total.failed += failed;
+      const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+      summary.push(`${failed === 0 ? '✔' : '✘'} ${check.name.padEnd(18)} ${seconds.padStart(6)} s`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(`\n${summary.join('\n')}\n${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+async function run(check: Check, resultFile: string): Promise<Count> {
+  const jestArgs = check.isJest ? ['--', '--json', `--outputFile=${resultFile}`] : [];
+  const code = await runNpm(['run', '--silent', check.script, ...jestArgs]);
+  if (!check.isJest) return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const count = countOf(resultFile);
+  // A run that ends badly although no test failed has failed, too: a suite that could not be loaded, for example.
+  return code === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
+}
+
+function countOf(resultFile: string): Count {
+  try {
+    const result = JSON.parse(readFileSync(resultFile, 'utf8')) as Record<string, number>;
+    return {
+      passed: result['numPassedTests'] ?? 0,
+      failed: (result['numFailedTests'] ?? 0) + (result['numRuntimeErrorTestSuites'] ?? 0),
+    };
+  } catch {
+    return { passed: 0, failed: 0 };
+  }
+}
+
+function runNpm(args: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    // Jest prints its JSON on stdout, unless told a file; all else it prints on stderr.
+    const child = spawn('npm', args, { cwd: projectRoot, stdio: 'inherit', shell: process.platform === 'win32' });
+    const pass = (signal: NodeJS.Signals) => child.kill(signal);
+    process.once('SIGINT', pass).once('SIGTERM', pass);
+    child.once('error', () => resolve(1));
+    child.once('close', (code) => {
+      process.off('SIGINT', pass).off('SIGTERM', pass);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

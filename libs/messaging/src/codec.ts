@@ -48,7 +48,7 @@ export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: 
   if (!isTaskId(id)) {
     throw new InvalidMessageError('TASK_INVALID', 'A task id must be 1 to 255 printable ASCII characters, no spaces.');
   }
-  if (options.traceparent !== undefined && !TRACEPARENT.test(options.traceparent)) {
+  if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
     throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
   }
   const content = encodeJson(body, 'TASK', maxPayloadBytes);
@@ -144,6 +144,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 export function isTaskId(id: unknown): id is string {
   return typeof id === 'string' && PRINTABLE_ID.test(id);
+}
+
+/** W3C Trace Context, version 00 and those that keep its form. */
+export function isTraceparent(value: unknown): value is string {
+  return typeof value === 'string' && TRACEPARENT.test(value);
 }
 
 /** The protocol's short strings have at most 255 bytes. */

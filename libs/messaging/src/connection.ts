@@ -10,6 +10,7 @@ const HEARTBEAT_S = 15;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_CAP_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 3_000;
+const CLOSE_CHANNEL_TIMEOUT_MS = 1_000;
 
 /**
  * One connection for publishing and one for consuming: while an alarm is on, the broker stops reading from a
@@ -54,16 +55,18 @@ export class Connection {
   private currentProblem: BrokerError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
   private closing: Promise<void> | undefined;
 
-  /** Connects in the background; never throws and never waits. */
+  /** Connects in the background, once somebody waits for it; never throws. */
   static open(urls: readonly string[], purpose: string): Connection {
     const manager = new AmqpConnectionManagerClass([...urls], managerOptions(purpose));
-    const connection = new Connection(manager);
     // Its promise only repeats what the events say.
-    void manager.connect().catch(() => undefined);
-    return connection;
+    return new Connection(manager, () => void manager.connect().catch(() => undefined));
   }
 
-  constructor(private readonly manager: AmqpConnectionManager) {
+  /** @param connect called when the connection is first waited for; not needed for a manager that connects by itself. */
+  constructor(
+    private readonly manager: AmqpConnectionManager,
+    private connect: (() => void) | undefined = undefined,
+  ) {
     manager.on('connect', () => {
       this.failures = 0;
       this.currentProblem = undefined;
@@ -94,6 +97,8 @@ export class Connection {
   /** Resolves once connected, at once if it is. Rejects with the signal's reason when that aborts first. */
   async untilConnected(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    this.connect?.();
+    this.connect = undefined;
     if (this.manager.isConnected()) return;
     await new Promise<void>((resolve, reject) => {
       const finish = () => {
@@ -190,6 +195,21 @@ export interface BrokerUse {
   close(): Promise<void>;
 }
 
+/**
+ * Closes a channel, and never fails. Does not wait for a broker that is gone or does not answer: amqplib's own close
+ * then never ends.
+ */
+export async function closeChannel(channel: ConfirmChannel): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_CHANNEL_TIMEOUT_MS);
+    channel.once('close', resolve);
+    const close = async () => channel.close();
+    close().then(resolve, () => resolve());
+  });
+  clearTimeout(timer);
+}
+
 /** The given connections, or a pair of one's own. */
 export function useConnections(
   broker: ResolvedBroker,
@@ -215,7 +235,8 @@ export function reportProblems(connection: Connection, onProblem: (problem: Brok
 
 function connectionProblem(error: unknown): BrokerError {
   const text = error instanceof Error ? error.message || error.name : 'connection closed';
-  if (/ACCESS[-_]REFUSED|\b403\b/.test(text)) {
+  // 403 for the login, 530 for the vhost.
+  if (/ACCESS[-_]REFUSED|NOT[-_]ALLOWED/.test(text)) {
     const message = 'The broker refused the user or the password of rabbitUrl, or the user may not use its vhost.';
     return new BrokerError('BROKER_ACCESS_REFUSED', message, { cause: error });
   }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The base of every error that this library throws.
  * `code` is stable and made for programs; `message` is a sentence for people that says what to do; `cause` is kept.
@@ -75,5 +77,8 @@ export class RetryTask extends MercuryError {
 export function describeError(error: unknown): { code: string; message: string } {
   if (error instanceof MercuryError) return { code: error.code, message: error.message };
   if (error instanceof Error) return { code: 'HANDLER_FAILED', message: `${error.name}: ${error.message}` };
-  return { code: 'HANDLER_FAILED', message: typeof error === 'string' ? error : (JSON.stringify(error) ?? 'unknown') };
+  return {
+    code: 'HANDLER_FAILED',
+    message: typeof error === 'string' ? error : inspect(error, { breakLength: Infinity }),
+  };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { decodeJsonObject, encodeJson } from './codec';
 import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
-import { useConnections, type BrokerUse } from './connection';
+import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, InvalidMessageError, MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
@@ -70,7 +70,7 @@ export class EventBus {
     const declare = async () => {
       const channel = await publishing.openChannel();
       await this.declareExchange(channel);
-      await channel.close();
+      await closeChannel(channel);
     };
     this.publisher = new Publisher(publishing, declare, this.config.publishTimeoutMs, this.events);
   }
@@ -184,7 +184,7 @@ export class EventBus {
         failures = 0;
         state.bound();
         await eitherAborted(lost, closed);
-        await channel.close().catch(() => undefined);
+        await closeChannel(channel);
         if (!closed.aborted)
           throw new BrokerError('BROKER_CHANNEL_LOST', 'The subscription was lost: events are missed.');
       } catch (cause) {

@@ -39,8 +39,7 @@ export async function execute(message: Message, context: ExecutionContext, abort
   let task: Task | undefined;
   let outcome: Outcome;
   try {
-    // The id of a foreign task is made on arrival: decoding again must not make another one.
-    const decoded = { ...decodeTask(message), id: identity.id };
+    const decoded = decodeTask(message);
     identity = decoded;
     const known: Task = { ...decoded, queue: context.queueName, signal: abort.signal };
     task = known;

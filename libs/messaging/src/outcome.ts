@@ -18,7 +18,7 @@ export function decideFailure(error: unknown, attempt: number, policy: RetryPoli
   const failure = describeError(error);
   if (error instanceof DiscardTask) return { kind: 'dead', failure };
   if (attempt >= policy.maxAttempts) return { kind: 'dead', failure };
-  const askedMs = error instanceof RetryTask ? error.delayMs : undefined;
+  const askedMs = error instanceof RetryTask && Number.isFinite(error.delayMs) ? error.delayMs : undefined;
   const delayMs = askedMs ?? delayOfAttemptMs(attempt, policy);
   return { kind: 'retry', levelMs: levelForDelayMs(delayMs, policy), failure };
 }

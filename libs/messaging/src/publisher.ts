@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Message, Options } from 'amqplib';
-import type { Connection } from './connection';
+import { closeChannel, type Connection } from './connection';
 import { BrokerError, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
 import { backoffMs, delay } from './retry-policy';
@@ -104,7 +104,7 @@ export class Publisher {
     for (const entry of this.waiting) this.fail(entry, 'not-sent', 'The publisher was closed first.');
     for (const line of this.lines) {
       this.lose(line);
-      await line.channel.close().catch(() => undefined);
+      await closeChannel(line.channel);
     }
     clearTimeout(this.deadlineTimer);
     await this.keeper;
@@ -119,7 +119,7 @@ export class Publisher {
         const channel = await this.connection.openChannel();
         failures = 0;
         // Closed meanwhile: nobody would ever end the use of this channel.
-        if (signal.aborted) await channel.close();
+        if (signal.aborted) await closeChannel(channel);
         else await this.use(channel);
       } catch (error) {
         if (signal.aborted) return;
@@ -134,7 +134,9 @@ export class Publisher {
   private use(channel: ConfirmChannel): Promise<void> {
     return new Promise((resolve) => {
       const line: Line = { channel, unconfirmed: new Set(), bytes: 0, left: resolve };
-      channel.once('close', () => this.lose(line));
+      // First in line: amqplib itself tells every open confirm callback at `close` that its publish was refused,
+      // where the truth is that nobody knows.
+      channel.prependOnceListener('close', () => this.lose(line));
       channel.on('return', (message) => markReturned(line, message));
       this.lines.add(line);
       this.current = line;
@@ -215,8 +217,7 @@ export class Publisher {
     void line.channel
       .waitForConfirms()
       .catch(() => undefined)
-      .then(() => line.channel.close())
-      .catch(() => undefined);
+      .then(() => closeChannel(line.channel));
   }
 
   private lose(line: Line): void {
@@ -228,6 +229,8 @@ export class Publisher {
     for (const entry of entries) {
       this.fail(entry, 'unknown', 'The channel closed before the confirm came: repeat it with the same id.');
     }
+    // A line that was replaced before it was lost has held room that the new one can use now.
+    this.sendWaiting();
   }
 
   private refuseWaiting(): void {

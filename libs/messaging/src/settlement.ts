@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Message, Options } from 'amqplib';
-import type { Identity } from './codec';
+import { isTraceparent, type Identity } from './codec';
 import { deadLetterHeaders } from './dead-letter';
 import type { Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
@@ -122,7 +122,7 @@ function forward(
 function ownHeaders(identity: Identity): Record<string, string | number> {
   const headers: Record<string, string | number> = { [HEADER.enqueuedAtMs]: identity.enqueuedAtMs };
   const traceparent = identity.headers[HEADER.traceparent];
-  if (typeof traceparent === 'string') headers[HEADER.traceparent] = traceparent;
+  if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;
   return headers;
 }
 

@@ -1,4 +1,4 @@
-import type { Connection } from './connection';
+import { closeChannel, type Connection } from './connection';
 import { BrokerError } from './errors';
 
 /** Every name that Mercury gives on the broker, in one place. */
@@ -62,7 +62,7 @@ export async function declareTaskTopology(
   await exchanges.assertExchange(EXCHANGE.tasks, 'direct', { durable: true });
   await exchanges.assertExchange(EXCHANGE.back, 'direct', { durable: true, alternateExchange: EXCHANGE.unrouted });
   await exchanges.assertExchange(EXCHANGE.dead, 'direct', { durable: true });
-  await exchanges.close();
+  await closeChannel(exchanges);
 
   const deadQueue = deadQueueOf(queueName);
   await declareQueue(connection, UNROUTED_QUEUE, keepingQueueArguments, onMismatch);
@@ -79,7 +79,7 @@ export async function declareTaskTopology(
   await bindings.bindQueue(queueName, EXCHANGE.back, queueName);
   // Last: from here on a task can arrive, and everything it may need exists.
   await bindings.bindQueue(queueName, EXCHANGE.tasks, queueName);
-  await bindings.close();
+  await closeChannel(bindings);
 }
 
 /** One channel per declare: a refused declare closes its channel. */
@@ -122,7 +122,7 @@ async function refusalOf(connection: Connection, name: string, args: QueueArgume
   const channel = await connection.openChannel();
   try {
     await channel.assertQueue(name, { durable: true, arguments: args });
-    await channel.close();
+    await closeChannel(channel);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { identify } from './codec';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
-import { useConnections, type BrokerUse } from './connection';
+import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError } from './errors';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type TaskRunner } from './execution';
@@ -176,7 +176,7 @@ export abstract class Worker<Body = JsonObject> {
       const message = 'The delivery was lost: the broker gives the task to another worker.';
       lost.abort(new BrokerError('BROKER_CHANNEL_LOST', message));
       for (const abort of this.running) abort.abort(lost.signal.reason);
-      await channel.close().catch(() => undefined);
+      await closeChannel(channel);
     }
   }
 

@@ -1,0 +1,81 @@
+import {
+  BrokerError,
+  ConfigError,
+  DiscardTask,
+  InvalidMessageError,
+  MercuryError,
+  PublishError,
+  RetryTask,
+  describeError,
+  type PublishFailure,
+} from './errors';
+
+const cause = new Error('below');
+
+it.each([
+  ['ConfigError', new ConfigError('Options', ['a', 'b']), 'CONFIG_INVALID'],
+  ['InvalidMessageError', new InvalidMessageError('TASK_INVALID', 'no'), 'TASK_INVALID'],
+  ['PublishError', new PublishError('unknown', 'no'), 'PUBLISH_UNKNOWN'],
+  ['BrokerError', new BrokerError('BROKER_BLOCKED', 'no'), 'BROKER_BLOCKED'],
+  ['DiscardTask', new DiscardTask('no'), 'DISCARDED'],
+  ['RetryTask', new RetryTask('no'), 'RETRY_REQUESTED'],
+])('%s has its name, a code and the common base', (name, error, code) => {
+  expect(error).toBeInstanceOf(MercuryError);
+  expect(error).toBeInstanceOf(Error);
+  expect(error).toMatchObject({ name, code });
+});
+
+it.each<[PublishFailure, string]>([
+  ['returned', 'PUBLISH_RETURNED'],
+  ['nacked', 'PUBLISH_NACKED'],
+  ['not-sent', 'PUBLISH_NOT_SENT'],
+  ['unknown', 'PUBLISH_UNKNOWN'],
+])('a publish that ended as %s has the code %s', (outcome, code) => {
+  expect(new PublishError(outcome, 'no')).toMatchObject({ outcome, code });
+});
+
+it.each([
+  ['MercuryError', new MercuryError('X', 'no', { cause })],
+  ['PublishError', new PublishError('nacked', 'no', { cause })],
+  ['DiscardTask', new DiscardTask('no', { cause })],
+  ['RetryTask', new RetryTask('no', { cause })],
+])('%s keeps its cause', (_name, error) => {
+  expect(error.cause).toBe(cause);
+});
+
+it('a ConfigError tells every problem', () => {
+  expect(new ConfigError('Options', ['a is wrong', 'b is missing'])).toMatchObject({
+    message: 'Options: a is wrong; b is missing.',
+    problems: ['a is wrong', 'b is missing'],
+  });
+});
+
+it('a handler may name the code of its failure', () => {
+  expect(new DiscardTask('no', { code: 'GONE' }).code).toBe('GONE');
+  expect(new RetryTask('no', { code: 'BUSY', delayMs: 5 })).toMatchObject({ code: 'BUSY', delayMs: 5 });
+});
+
+describe('describeError', () => {
+  const cyclic: Record<string, unknown> = {};
+  cyclic['self'] = cyclic;
+
+  class CardDeclined extends Error {
+    override name = 'CardDeclined';
+  }
+
+  it.each<[string, unknown, string, string]>([
+    ['an error of ours', new DiscardTask('Gone.', { code: 'GONE' }), 'GONE', 'Gone.'],
+    ['an error', new TypeError('x is not a function'), 'HANDLER_FAILED', 'TypeError: x is not a function'],
+    ['an error of the application', new CardDeclined('no funds'), 'HANDLER_FAILED', 'CardDeclined: no funds'],
+    ['a string', 'broken', 'HANDLER_FAILED', 'broken'],
+    ['an object', { status: 500 }, 'HANDLER_FAILED', '{ status: 500 }'],
+    ['null', null, 'HANDLER_FAILED', 'null'],
+    ['nothing', undefined, 'HANDLER_FAILED', 'undefined'],
+    ['a symbol', Symbol('x'), 'HANDLER_FAILED', 'Symbol(x)'],
+    ['a BigInt', 10n, 'HANDLER_FAILED', '10n'],
+    ['a cycle', cyclic, 'HANDLER_FAILED', '<ref *1> { self: [Circular *1] }'],
+    ['an object without prototype', Object.create(null), 'HANDLER_FAILED', '[Object: null prototype] {}'],
+  ])('describes %s', (_what, thrown, code, message) => {
+    expect(describeError(thrown)).toEqual({ code, message });
+  });
+});

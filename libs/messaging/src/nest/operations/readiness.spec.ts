@@ -1,0 +1,47 @@
+import { HealthIndicatorService } from '@nestjs/terminus';
+import { BrokerError } from '../../errors';
+import { Readiness } from './readiness';
+
+const blocked = new BrokerError('BROKER_BLOCKED', 'The broker takes no messages now.');
+const shuttingDown = { process: { status: 'down', code: 'SHUTTING_DOWN', message: 'Shutting down.' } };
+
+let readiness: Readiness;
+
+beforeEach(() => {
+  readiness = new Readiness(new HealthIndicatorService());
+});
+
+describe('Readiness', () => {
+  it('has nothing to say where nothing is watched', () => {
+    expect(readiness.check()).toEqual([]);
+  });
+
+  it('tells of everything that is watched, each by its name, with the code and the reason', () => {
+    readiness.watch('client', { problem: undefined });
+    readiness.watch('worker', { problem: blocked });
+    expect(readiness.check()).toEqual([
+      { client: { status: 'up' } },
+      { worker: { status: 'down', code: 'BROKER_BLOCKED', message: 'The broker takes no messages now.' } },
+    ]);
+  });
+
+  it('asks again each time', () => {
+    const watched: { problem: BrokerError | undefined } = { problem: blocked };
+    readiness.watch('client', watched);
+    expect(readiness.check()).toMatchObject([{ client: { status: 'down' } }]);
+    watched.problem = undefined;
+    expect(readiness.check()).toEqual([{ client: { status: 'up' } }]);
+  });
+
+  it('tells no more than the code and the message: a cause may hold what nobody should see', () => {
+    const cause = new Error('amqp://user:hunter2@host');
+    readiness.watch('client', { problem: new BrokerError('BROKER_UNREACHABLE', 'Away.', { cause }) });
+    expect(JSON.stringify(readiness.check())).not.toContain('hunter2');
+  });
+
+  it('is never ready once shutdown has begun, though everything still works', () => {
+    readiness.watch('client', { problem: undefined });
+    readiness.onModuleDestroy();
+    expect(readiness.check()).toEqual([{ client: { status: 'up' } }, shuttingDown]);
+  });
+});

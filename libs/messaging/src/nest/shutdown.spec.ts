@@ -1,0 +1,101 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { runUntilSignal } from './shutdown';
+
+let signal: (name: 'SIGINT' | 'SIGTERM') => void;
+let exit: jest.SpiedFunction<typeof process.exit>;
+let close: jest.Mock<Promise<void>>;
+let app: INestApplicationContext;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  const listeners = new Map<string | symbol, () => void>();
+  jest.spyOn(process, 'on').mockImplementation((name, listener: () => void) => {
+    listeners.set(name, listener);
+    return process;
+  });
+  signal = (name) => listeners.get(name)?.();
+  exit = jest.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+  close = jest.fn(async () => undefined);
+  app = { close } as unknown as INestApplicationContext;
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+const settle = () => jest.advanceTimersByTimeAsync(0);
+const never = () => new Promise<void>(() => undefined);
+
+describe('runUntilSignal', () => {
+  it('resolves to the application, and leaves it running', async () => {
+    expect(await runUntilSignal(async () => app)).toBe(app);
+    expect(close).not.toHaveBeenCalled();
+    expect(exit).not.toHaveBeenCalled();
+  });
+
+  it('rejects when the application does not start', async () => {
+    await expect(runUntilSignal(() => Promise.reject(new Error('no port')))).rejects.toThrow('no port');
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('closes on %s, then ends with exit code 0', async (name) => {
+    let closed: () => void = () => undefined;
+    close.mockReturnValue(new Promise((resolve) => (closed = resolve)));
+    await runUntilSignal(async () => app);
+    signal(name);
+    await settle();
+    expect(close).toHaveBeenCalledTimes(1);
+    expect(exit).not.toHaveBeenCalled();
+    closed();
+    await settle();
+    expect(exit.mock.calls).toEqual([[0]]);
+  });
+
+  it('shuts an application down that is still starting, once it is started', async () => {
+    let started: (app: INestApplicationContext) => void = () => undefined;
+    void runUntilSignal(() => new Promise<INestApplicationContext>((resolve) => (started = resolve)));
+    signal('SIGTERM');
+    await settle();
+    expect(exit).not.toHaveBeenCalled();
+    started(app);
+    await settle();
+    expect(close).toHaveBeenCalledTimes(1);
+    expect(exit.mock.calls).toEqual([[0]]);
+  });
+
+  it.each([
+    [0, []],
+    [500, []],
+    [501, [[1]]],
+    [60_000, [[1]]],
+  ])('a second signal after %d ms: exits %j', async (laterMs, exits) => {
+    close.mockImplementation(never);
+    await runUntilSignal(async () => app);
+    signal('SIGINT');
+    await jest.advanceTimersByTimeAsync(laterMs);
+    signal('SIGTERM');
+    await settle();
+    expect(exit.mock.calls).toEqual(exits);
+    expect(close).toHaveBeenCalledTimes(1);
+  });
+
+  it('counts the time from the first signal, not from the last', async () => {
+    close.mockImplementation(never);
+    await runUntilSignal(async () => app);
+    for (let count = 0; count < 3; count++) {
+      signal('SIGINT');
+      await jest.advanceTimersByTimeAsync(300);
+    }
+    expect(exit.mock.calls).toEqual([[1]]);
+  });
+
+  it('ends with exit code 1, and says why, when the application cannot be closed', async () => {
+    const said = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    const error = new Error('stuck');
+    close.mockRejectedValue(error);
+    await runUntilSignal(async () => app);
+    signal('SIGTERM');
+    await settle();
+    expect(exit.mock.calls).toEqual([[1]]);
+    expect(said).toHaveBeenCalledWith(expect.any(String), error);
+  });
+});

@@ -1,0 +1,34 @@
+import { HEADER, payloadOf } from './task';
+
+describe('payloadOf', () => {
+  it('leaves out the type that only repeats the type of the task', () => {
+    const body = { type: 'sleep', ms: 5 };
+    expect(payloadOf({ type: 'sleep', body })).toEqual({ ms: 5 });
+    expect(body).toEqual({ type: 'sleep', ms: 5 });
+  });
+
+  it('is the same for a task put with its type beside the body', () => {
+    expect(payloadOf({ type: 'sleep', body: { ms: 5 } })).toEqual({ ms: 5 });
+  });
+
+  it.each([{ type: 'other', ms: 5 }, { type: 7 }, { type: { type: 'sleep' } }])(
+    'keeps a type that says something else: %p',
+    (body) => {
+      expect(payloadOf({ type: 'sleep', body })).toBe(body);
+    },
+  );
+});
+
+it('the header names are those that other programs rely on', () => {
+  expect(Object.values(HEADER).sort()).toEqual([
+    'traceparent',
+    'x-attempt',
+    'x-dead-at-ms',
+    'x-enqueued-at-ms',
+    'x-error-code',
+    'x-error-message',
+    'x-first-failed-at-ms',
+    'x-last-failed-at-ms',
+    'x-origin-queue',
+  ]);
+});

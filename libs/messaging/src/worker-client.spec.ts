@@ -1,0 +1,136 @@
+import { EventEmitter } from 'node:events';
+import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import type { Options } from 'amqplib';
+import { Connection } from './connection';
+import { ConfigError, InvalidMessageError, PublishError } from './errors';
+import { WorkerClient } from './worker-client';
+
+/** A broker that accepts every declaration and answers every publish with `nack`. */
+class FakeManager extends EventEmitter {
+  readonly published: { exchange: string; routingKey: string; content: string; options: Options.Publish }[] = [];
+  readonly declared: string[] = [];
+  nack: Error | null = null;
+  channels = 0;
+  closes = 0;
+
+  readonly connection = {
+    createConfirmChannel: async () => {
+      this.channels += 1;
+      const declare = async (name: string) => void this.declared.push(name);
+      const publish = (
+        exchange: string,
+        routingKey: string,
+        content: Buffer,
+        options: Options.Publish,
+        confirm: (nack: Error | null) => void,
+      ) => {
+        this.published.push({ exchange, routingKey, content: content.toString(), options });
+        confirm(this.nack);
+      };
+      const close = async () => undefined;
+      const methods = { assertExchange: declare, assertQueue: declare, bindQueue: async () => undefined };
+      return Object.assign(new EventEmitter(), { ...methods, publish, close });
+    },
+  };
+
+  isConnected(): boolean {
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.closes += 1;
+  }
+}
+
+let manager: FakeManager;
+let client: WorkerClient;
+
+beforeEach(() => {
+  manager = new FakeManager();
+  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  const connections = { publishing: connection, consuming: connection };
+  client = new WorkerClient({ connections, queueName: 'reports', retryDelaysMs: [500], maxPayloadBytes: 100 });
+});
+afterEach(() => client.stop());
+
+describe('WorkerClient', () => {
+  it('refuses options that cannot work, before it connects', () => {
+    expect(() => new WorkerClient({ queueName: '' })).toThrow(ConfigError);
+  });
+
+  it('does not connect before it is used', () => {
+    expect(manager.channels).toBe(0);
+    expect(client.queueName).toBe('reports');
+    expect(client.problem?.code).toBe('BROKER_CHANNEL_LOST');
+  });
+
+  it('puts the body as it is, to the exchange of tasks, and resolves to the id', async () => {
+    const id = await client.put({ type: 'report', month: '2026-11' });
+    expect(manager.published).toMatchObject([
+      {
+        exchange: 'mercury.tasks',
+        routingKey: 'reports',
+        content: '{"type":"report","month":"2026-11"}',
+        options: { messageId: id, type: 'report', deliveryMode: 2, mandatory: true },
+      },
+    ]);
+  });
+
+  it('puts under the id of the caller', async () => {
+    expect(await client.put({ type: 'report' }, { id: 'order-1' })).toBe('order-1');
+    expect(manager.published[0]?.options.messageId).toBe('order-1');
+  });
+
+  it('declares its queue with its levels before the first task, and only once', async () => {
+    await client.put({ type: 'report' });
+    await client.put({ type: 'report' });
+    expect(manager.declared.filter((name) => name.startsWith('reports')).sort()).toEqual([
+      'reports',
+      'reports.dead',
+      'reports.retry.500',
+    ]);
+  });
+
+  it.each([
+    ['TASK_INVALID', { month: '2026-11' }, {}],
+    ['TASK_INVALID', { type: 'report' }, { id: 'two words' }],
+    ['TASK_TOO_LARGE', { type: 'report', text: 'x'.repeat(100) }, {}],
+  ])('rejects with %s before anything is sent: %j %j', async (code, body, options) => {
+    const put = client.put(body, options);
+    await expect(put).rejects.toBeInstanceOf(InvalidMessageError);
+    await expect(put).rejects.toHaveProperty('code', code);
+    expect(manager.channels).toBe(0);
+  });
+
+  it('rejects when the broker does not store the task', async () => {
+    manager.nack = new Error('message nacked');
+    const put = client.put({ type: 'report' });
+    await expect(put).rejects.toBeInstanceOf(PublishError);
+    await expect(put).rejects.toHaveProperty('outcome', 'nacked');
+  });
+
+  it('has no problem any more once it is started and connected', async () => {
+    const ready = new Promise<void>((resolve) => client.events.once('ready', resolve));
+    client.start();
+    await ready;
+    expect(client.problem).toBeUndefined();
+  });
+
+  it('stops once, leaves connections of somebody else open, and puts nothing afterwards', async () => {
+    await client.put({ type: 'report' });
+    const stopped = client.stop();
+    expect(client.stop()).toBe(stopped);
+    await stopped;
+    expect(manager.closes).toBe(0);
+    await expect(client.put({ type: 'report' })).rejects.toHaveProperty('code', 'PUBLISH_NOT_SENT');
+    expect(manager.published).toHaveLength(1);
+  });
+
+  it('stops at the end of its block', async () => {
+    {
+      await using scoped = client;
+      await scoped.put({ type: 'report' });
+    }
+    await expect(client.put({ type: 'report' })).rejects.toHaveProperty('code', 'PUBLISH_NOT_SENT');
+  });
+});

@@ -1,5 +1,7 @@
 import { Environment, readEnvironment } from '@mercury/messaging/nest';
+import { ConfigError } from '@mercury/messaging';
 import { IsNotEmpty, IsString } from 'class-validator';
+import { parseSinks } from './sinks';
 
 export class LoggerEnvironment extends Environment {
   override PORT = 3002;
@@ -17,5 +19,15 @@ export class LoggerEnvironment extends Environment {
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */
 export function readLoggerEnvironment(source: NodeJS.ProcessEnv = process.env): LoggerEnvironment {
-  return readEnvironment(LoggerEnvironment, source);
+  return readEnvironment(LoggerEnvironment, source, ({ LOGGER_SINKS }) => sinkProblemsOf(LOGGER_SINKS));
+}
+
+function sinkProblemsOf(sinks: string): string[] {
+  try {
+    parseSinks(sinks);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
 }

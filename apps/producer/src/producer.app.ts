@@ -5,6 +5,7 @@ import { serveOpenApi } from './openapi';
 import { ProblemFilter } from './problems/problem.filter';
 import type { ProducerEnvironment } from './producer.config';
 import { ProducerModule } from './producer.module';
+import { Ndjson } from './tasks/batch';
 
 /** Room for a batch; a single task's payload has its own, smaller limit. */
 const BODY_LIMIT_BYTES = 16 * 1_048_576;
@@ -22,7 +23,7 @@ export async function startProducer(environment: ProducerEnvironment): Promise<N
   const fastify = app.getHttpAdapter().getInstance();
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, body),
+    done(null, new Ndjson(String(body))),
   );
   serveOpenApi(app);
   await app.listen(environment.PORT, environment.HOST);

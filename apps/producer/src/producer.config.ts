@@ -2,6 +2,7 @@ import { Environment, readEnvironment } from '@mercury/messaging/nest';
 import { ConfigError } from '@mercury/messaging';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Min } from 'class-validator';
+import { ApiKeys } from './access/api-keys';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -27,11 +28,25 @@ export class ProducerEnvironment extends Environment {
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */
 export function readProducerEnvironment(source: NodeJS.ProcessEnv = process.env): ProducerEnvironment {
-  const environment = readEnvironment(ProducerEnvironment, source);
-  const isOpen = !LOOPBACK.has(environment.HOST) && !environment.API_KEYS_FILE;
-  if (isOpen && environment.ALLOW_UNAUTHENTICATED !== 'true') {
-    const advice = 'set API_KEYS_FILE, or ALLOW_UNAUTHENTICATED=true if others guard this network';
-    throw new ConfigError('Environment', [`HOST ${environment.HOST} would let every machine post tasks: ${advice}`]);
+  return readEnvironment(ProducerEnvironment, source, (environment) => [
+    ...openDoorOf(environment),
+    ...keyProblemsOf(environment),
+  ]);
+}
+
+function openDoorOf({ HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED }: ProducerEnvironment): string[] {
+  if (LOOPBACK.has(HOST) || API_KEYS_FILE || ALLOW_UNAUTHENTICATED === 'true') return [];
+  const advice = 'set API_KEYS_FILE, or ALLOW_UNAUTHENTICATED=true if others guard this network';
+  return [`HOST ${HOST} would let every machine post tasks: ${advice}`];
+}
+
+function keyProblemsOf({ API_KEYS_FILE }: ProducerEnvironment): string[] {
+  if (!API_KEYS_FILE) return [];
+  try {
+    ApiKeys.fromFile(API_KEYS_FILE);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
   }
-  return environment;
 }

@@ -51,23 +51,24 @@ export class AddressGuard {
   }
 }
 
-/** Only `unicast` is; addresses that carry an IPv4 address inside are what that one is. */
+/** IPv6 addresses that the internet routes (IANA, Global Unicast): all others are not public, whatever they are for. */
+const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
+
+/** Only `unicast` is public; an address that leads to an IPv4 address is what that one is. */
 export function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);
-  if (parsed instanceof ipaddr.IPv6) {
-    const embedded = embeddedIpv4(parsed);
-    if (embedded) return isPublic(embedded);
-  }
-  return parsed.range() === 'unicast';
+  if (parsed instanceof ipaddr.IPv4) return parsed.range() === 'unicast';
+  const embedded = embeddedIpv4(parsed);
+  if (embedded) return isPublic(embedded);
+  return parsed.match(GLOBAL_UNICAST) && parsed.range() === 'unicast';
 }
 
 /** NAT64 (64:ff9b::/96) and 6to4 (2002::/16) lead to the IPv4 address that they contain. */
 function embeddedIpv4(address: ipaddr.IPv6): string | undefined {
   const bytes = address.toByteArray();
-  const range = address.range();
-  if (range === 'rfc6052') return bytes.slice(12, 16).join('.');
-  if (range === '6to4') return bytes.slice(2, 6).join('.');
+  if (address.match([ipaddr.IPv6.parse('64:ff9b::'), 96])) return bytes.slice(12, 16).join('.');
+  if (address.range() === '6to4') return bytes.slice(2, 6).join('.');
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { Agent, request, type Dispatcher } from 'undici';
-import { DiscardTask, type MercuryError, RetryTask } from '@mercury/messaging';
+import { DiscardTask, MercuryError, RetryTask } from '@mercury/messaging';
 import type { WebhookPayload } from '@mercury/tasks';
 import { AddressGuard, type Resolve } from './address-guard';
 
@@ -82,7 +82,13 @@ export class WebhookSender {
   private async post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Answer> {
     this.guard.checkLiteral(url);
     // One connection each: what was checked for one host name is never reused for another.
-    const agent = new Agent({ connect: { lookup: this.guard.lookupFor(url) }, pipelining: 0 });
+    const agent = new Agent({
+      connect: { lookup: this.guard.lookupFor(url), timeout: this.options.timeoutMs },
+      // The signal ends what takes too long; the limits of undici must not come first.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      pipelining: 0,
+    });
     try {
       const response = await request(url, { method: 'POST', headers, body, signal, dispatcher: agent });
       return { status: response.statusCode, headers: response.headers, excerpt: await excerptOf(response) };
@@ -95,6 +101,8 @@ export class WebhookSender {
 
   private unanswered(cause: unknown, url: URL, signal: AbortSignal): MercuryError {
     if (cause instanceof DiscardTask) return cause;
+    // Taken away by the worker, which says why.
+    if (signal.reason instanceof MercuryError) return signal.reason;
     if (signal.aborted) {
       const message = `${placeOf(url)} did not answer within ${this.options.timeoutMs} ms.`;
       return new RetryTask(message, { code: 'WEBHOOK_TIMEOUT', cause });
@@ -114,14 +122,18 @@ interface Answer {
 async function excerptOf({ body, statusCode }: Dispatcher.ResponseData): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  if (statusCode >= 300) {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= LONGEST_EXCERPT_BYTES) break;
-    }
-  }
   body.on('error', () => undefined);
+  try {
+    if (statusCode >= 300) {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes >= LONGEST_EXCERPT_BYTES) break;
+      }
+    }
+  } catch {
+    // The status says enough: a body that breaks off or stalls does not change the outcome.
+  }
   body.destroy();
   return Buffer.concat(chunks).subarray(0, LONGEST_EXCERPT_BYTES).toString('utf8');
 }

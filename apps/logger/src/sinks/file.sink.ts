@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SonicBoom from 'sonic-boom';
-import type { JsonObject, Level } from '@mercury/messaging';
+import { ConfigError, type JsonObject, type Level } from '@mercury/messaging';
 import type { Sink } from './sink';
 
 /** Appends one JSON object per line. What an event says cannot end its line: JSON escapes line ends. */
@@ -10,12 +10,12 @@ export class FileSink implements Sink {
   problem: string | undefined;
   private readonly file: SonicBoom;
 
+  /** @throws ConfigError `CONFIG_INVALID` when the file cannot be opened: better now than at the first event. */
   constructor(
     readonly levels: readonly Level[],
     path: string,
   ) {
-    mkdirSync(dirname(path), { recursive: true });
-    this.file = new SonicBoom({ dest: path, append: true, mkdir: true, sync: false, fsync: true });
+    this.file = new SonicBoom({ fd: openForAppending(path), sync: false, fsync: true });
     this.file.on('error', (error: Error) => this.failed(error));
     this.file.on('write', () => (this.problem = undefined));
   }
@@ -36,5 +36,14 @@ export class FileSink implements Sink {
     const problem = `Events cannot be written to the log file: ${error.message}`;
     if (this.problem !== problem) process.stderr.write(`${problem}\n`);
     this.problem = problem;
+  }
+}
+
+function openForAppending(path: string): number {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'a');
+  } catch (error) {
+    throw new ConfigError('Environment', [`LOG_FILE cannot be opened: ${(error as Error).message}`]);
   }
 }

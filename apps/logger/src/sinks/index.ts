@@ -23,7 +23,8 @@ export function parseSinks(text: string): { name: SinkName; levels: Level[] }[] 
   const problems: string[] = [];
   const parts = text.split(';').map((part) => part.trim());
   const sinks = parts.map((part) => {
-    const [name = '', levelsText = ''] = part.split(':').map((half) => half.trim());
+    const [name = '', levelsText = '', ...rest] = part.split(':').map((half) => half.trim());
+    if (rest.length > 0) problems.push(`LOGGER_SINKS: "${part}" has more than one colon; sinks are separated by ";"`);
     const levels = levelsText.split(',').map((level) => level.trim());
     if (!NAMES.includes(name)) problems.push(`LOGGER_SINKS: there is no sink "${name}", only ${NAMES.join(', ')}`);
     for (const level of levels) {

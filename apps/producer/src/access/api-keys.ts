@@ -4,10 +4,11 @@ import { ConfigError } from '@mercury/messaging';
 
 /** The names of API keys by their hashes. Keys themselves are stored nowhere. */
 export class ApiKeys {
-  private constructor(private readonly keys: ReadonlyMap<string, Buffer>) {}
+  private constructor(private readonly keys: readonly { name: string; hash: Buffer }[]) {}
 
   /**
-   * Reads a file of `name:sha256-in-hex` lines; empty lines and `#` comments are skipped.
+   * Reads a file of `name:sha256-in-hex` lines; empty lines and `#` comments are skipped. A name may have
+   * several keys, so that one can be replaced without a gap.
    * @throws ConfigError `CONFIG_INVALID`, naming each wrong line by its number.
    */
   static fromFile(path: string): ApiKeys {
@@ -18,15 +19,15 @@ export class ApiKeys {
       throw new ConfigError('Environment', [`API_KEYS_FILE cannot be read: ${(error as Error).message}`]);
     }
     const problems: string[] = [];
-    const keys = new Map<string, Buffer>();
+    const keys: { name: string; hash: Buffer }[] = [];
     for (const [index, line] of text.split('\n').entries()) {
       const trimmed = line.trim();
       if (trimmed === '' || trimmed.startsWith('#')) continue;
       const [, name, hash] = /^([\w.-]{1,100}):([\da-f]{64})$/i.exec(trimmed) ?? [];
       if (name === undefined || hash === undefined) problems.push(`API_KEYS_FILE line ${index + 1} is not name:sha256`);
-      else keys.set(name, Buffer.from(hash, 'hex'));
+      else keys.push({ name, hash: Buffer.from(hash, 'hex') });
     }
-    if (keys.size === 0 && problems.length === 0) problems.push('API_KEYS_FILE holds no key');
+    if (keys.length === 0 && problems.length === 0) problems.push('API_KEYS_FILE holds no key');
     if (problems.length > 0) throw new ConfigError('Environment', problems);
     return new ApiKeys(keys);
   }
@@ -35,7 +36,7 @@ export class ApiKeys {
   nameOf(key: string): string | undefined {
     const hash = createHash('sha256').update(key).digest();
     let found: string | undefined;
-    for (const [name, known] of this.keys) if (timingSafeEqual(hash, known)) found = name;
+    for (const known of this.keys) if (timingSafeEqual(hash, known.hash)) found = known.name;
     return found;
   }
 }

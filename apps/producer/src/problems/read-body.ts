@@ -1,15 +1,27 @@
-import { plainToInstance, type ClassConstructor } from 'class-transformer';
-import { validateSync, type ValidationError } from 'class-validator';
+import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator';
 import { type ProblemDetail, ProblemException, problemOf } from './problem';
 
-/** Checks a body against its class. Returns every wrong place, with pointers below `parent`. */
-export function checkBody(target: ClassConstructor<object>, body: unknown, parent = ''): ProblemDetail[] {
+/** A class with class-validator's decorators. */
+type Checked = new () => object;
+
+/**
+ * Checks a body against its class. Returns every wrong place, with pointers below `parent`. The body is neither changed
+ * nor copied in depth: what is in its open fields is the consumer's business.
+ */
+export function checkBody(target: Checked, body: unknown, parent = ''): ProblemDetail[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return [{ pointer: parent, detail: 'must be a JSON object' }];
   }
-  const instance = plainToInstance(target, body);
-  const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
-  return errors.flatMap((error) => detailsOf(error, parent));
+  const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+  const known = new Set(rules.map(({ propertyName }) => propertyName));
+  const fields = Object.entries(body);
+  const unknown = fields.filter(([field]) => !known.has(field));
+  const instance = new target();
+  Object.assign(instance, Object.fromEntries(fields.filter(([field]) => known.has(field))));
+  return [
+    ...unknown.map(([field]) => ({ pointer: pointerTo(field, parent), detail: `unknown field "${field}"` })),
+    ...validateSync(instance).flatMap((error) => detailsOf(error, parent)),
+  ];
 }
 
 /** @throws ProblemException 422, when there are any. */
@@ -20,11 +32,12 @@ export function refuse(errors: ProblemDetail[]): void {
 }
 
 function detailsOf(error: ValidationError, parent: string): ProblemDetail[] {
-  const pointer = `${parent}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  const constraints = Object.entries(error.constraints ?? {});
-  const own = constraints.map(([rule, text]) => ({
-    pointer,
-    detail: rule === 'whitelistValidation' ? `unknown field "${error.property}"` : text,
-  }));
+  const pointer = pointerTo(error.property, parent);
+  const own = Object.values(error.constraints ?? {}).map((detail) => ({ pointer, detail }));
   return [...own, ...(error.children ?? []).flatMap((child) => detailsOf(child, pointer))];
+}
+
+/** RFC 6901. */
+function pointerTo(field: string, parent: string): string {
+  return `${parent}/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

@@ -3,17 +3,26 @@ import { ProblemException, problemOf } from '../problems/problem';
 
 const MOST_ITEMS = 1_000;
 
+/** A body sent as application/x-ndjson: one task per line. */
+export class Ndjson {
+  constructor(readonly text: string) {}
+}
+
 /**
  * The items of a batch, each to be read by itself: a line that is no JSON is that item's problem only.
  * @throws ProblemException 422 for no items or more than 1,000, or for a body that is no list.
  */
 export function readBatch(body: unknown): (() => unknown)[] {
-  const items =
-    typeof body === 'string' ? linesOf(body) : Array.isArray(body) ? body.map((item) => () => item as unknown) : [];
-  if (typeof body !== 'string' && !Array.isArray(body)) throw refusal('must be a JSON array of tasks');
+  const items = itemsOf(body);
+  if (!items) throw refusal('must be a JSON array of tasks');
   if (items.length === 0) throw refusal('must hold at least one task');
   if (items.length > MOST_ITEMS) throw refusal(`must hold at most ${MOST_ITEMS} tasks, not ${items.length}`);
   return items;
+}
+
+function itemsOf(body: unknown): (() => unknown)[] | undefined {
+  if (body instanceof Ndjson) return linesOf(body.text);
+  return Array.isArray(body) ? body.map((item: unknown) => () => item) : undefined;
 }
 
 function linesOf(text: string): (() => unknown)[] {

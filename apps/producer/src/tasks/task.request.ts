@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
-import { IsIn, IsObject, IsOptional, Matches } from 'class-validator';
+import { IsIn, IsObject, Matches, ValidateIf } from 'class-validator';
 import type { JsonObject } from '@mercury/messaging';
 import { TASK_PAYLOADS, type TaskType } from '@mercury/tasks';
 import type { ProblemDetail } from '../problems/problem';
@@ -7,6 +7,9 @@ import { checkBody, refuse } from '../problems/read-body';
 import { SleepPayloadSchema, WebhookPayloadSchema } from './task.schemas';
 
 const TYPES = Object.keys(TASK_PAYLOADS) as TaskType[];
+
+/** May be left out. Unlike IsOptional it takes `null` for a value, and a wrong one. */
+const IfGiven = () => ValidateIf((_task, value) => value !== undefined);
 
 export class TaskRequest {
   @ApiProperty({ enum: TYPES, example: 'webhook.deliver' })
@@ -21,7 +24,7 @@ export class TaskRequest {
   payload!: JsonObject;
 
   @ApiPropertyOptional({ description: 'Only the queue that this producer is configured with.', example: 'tasks' })
-  @IsOptional()
+  @IfGiven()
   @Matches(/^.{1,200}$/s, { message: 'queue must be a string of 1 to 200 characters' })
   queue?: string;
 
@@ -29,7 +32,7 @@ export class TaskRequest {
     description: 'Your own id: 1 to 255 printable ASCII characters without spaces. Default: a new UUIDv7.',
     example: 'order-4711-paid',
   })
-  @IsOptional()
+  @IfGiven()
   @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'id must be 1 to 255 printable ASCII characters without spaces' })
   id?: string;
 }
@@ -38,7 +41,7 @@ export class TaskRequest {
 export function readTask(body: unknown, queueName: string): TaskRequest {
   const errors = checkBody(TaskRequest, body);
   const given = (typeof body === 'object' && body !== null ? body : {}) as Partial<TaskRequest>;
-  if (typeof given.queue === 'string' && given.queue !== queueName) {
+  if (given.queue && given.queue !== queueName) {
     errors.push({ pointer: '/queue', detail: `this producer puts tasks on "${queueName}" only` });
   }
   refuse([...errors, ...payloadErrors(given)]);

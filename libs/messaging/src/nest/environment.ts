@@ -1,5 +1,17 @@
 import { Transform, Type, plainToInstance, type ClassConstructor } from 'class-transformer';
-import { IsIn, IsInt, IsNotEmpty, IsString, Matches, Max, MaxLength, Min, validateSync } from 'class-validator';
+import {
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  buildMessage,
+  validateSync,
+  type ValidationOptions,
+} from 'class-validator';
 import { ConfigError } from '../errors';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -22,28 +34,33 @@ export class Environment {
   @IsIn(LOG_LEVELS)
   LOG_LEVEL = 'info';
 
-  @MaxLength(200)
-  @IsNotEmpty()
+  @IsBrokerName()
   QUEUE_NAME = 'tasks';
 
-  @MaxLength(200)
-  @IsNotEmpty()
+  @IsBrokerName()
   LOGGER_NAME = 'logs';
 
   @WholeNumbers()
   @IsInt({ each: true, message: 'RETRY_DELAYS_MS must be whole numbers of milliseconds, separated by commas' })
+  @Min(1, { each: true, message: 'RETRY_DELAYS_MS must be 1 or more' })
+  @IsAscending({ message: 'RETRY_DELAYS_MS must ascend, without repetition' })
   RETRY_DELAYS_MS: number[] = [1_000, 10_000, 60_000, 600_000, 3_600_000];
 }
 
 /**
  * Reads an application's environment. Variables that are unset or empty keep their defaults.
+ * @param check finds what no decorator can: problems of variables together, or of what they point to.
  * @throws ConfigError `CONFIG_INVALID`, with every wrong variable, by name and never by value: some are secrets.
  */
-export function readEnvironment<T extends object>(target: ClassConstructor<T>, source: NodeJS.ProcessEnv): T {
+export function readEnvironment<T extends object>(
+  target: ClassConstructor<T>,
+  source: NodeJS.ProcessEnv,
+  check: (environment: T) => string[] = () => [],
+): T {
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
   const environment = plainToInstance(target, given, { exposeDefaultValues: true });
   const errors = validateSync(environment, { skipMissingProperties: false });
-  const problems = errors.flatMap((error) => Object.values(error.constraints ?? {}));
+  const problems = [...errors.flatMap((error) => Object.values(error.constraints ?? {})), ...check(environment)];
   if (problems.length > 0) throw new ConfigError('Environment', problems);
   return environment;
 }
@@ -53,6 +70,20 @@ export function WholeNumbers(): PropertyDecorator {
   return Transform(({ value }: { value: unknown }) =>
     typeof value === 'string' ? value.split(',').map((part) => (part.trim() === '' ? NaN : Number(part))) : value,
   );
+}
+
+/** RabbitMQ keeps `amq.` for itself; our own queues add suffixes to the 255 bytes that a name may have. */
+function IsBrokerName(): PropertyDecorator {
+  const validate = (name: unknown) =>
+    typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 200 && !name.startsWith('amq.');
+  const defaultMessage = buildMessage(() => '$property must be 1 to 200 bytes and must not start with "amq."');
+  return ValidateBy({ name: 'isBrokerName', validator: { validate, defaultMessage } });
+}
+
+function IsAscending(options: ValidationOptions): PropertyDecorator {
+  const validate = (list: unknown) =>
+    Array.isArray(list) && list.every((item, index) => index === 0 || Number(item) > Number(list[index - 1]));
+  return ValidateBy({ name: 'isAscending', validator: { validate } }, options);
 }
 
 /** For `main().catch(…)`: a wrong environment ends the process with a readable list, anything else with its stack. */

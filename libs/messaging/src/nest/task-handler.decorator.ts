@@ -1,7 +1,6 @@
-import { UsePipes, ValidationPipe, applyDecorators } from '@nestjs/common';
+import { UsePipes, applyDecorators } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
-import type { ValidationError } from 'class-validator';
-import { DiscardTask } from '../errors';
+import { PayloadPipe } from './payload.pipe';
 
 /** Handlers with this transport id are registered with WorkerTransport and with no other microservice of the app. */
 export const TASK_TRANSPORT = Symbol('mercury.tasks');
@@ -20,26 +19,5 @@ export interface TaskHandlerOptions {
  * as there are any. A payload that fails validation is a dead letter at once, code `INVALID_PAYLOAD`.
  */
 export function TaskHandler(type: string, options: TaskHandlerOptions = {}): MethodDecorator {
-  return applyDecorators(
-    MessagePattern(type, TASK_TRANSPORT, { ...options }),
-    UsePipes(
-      new ValidationPipe({
-        transform: true,
-        whitelist: true,
-        forbidNonWhitelisted: true,
-        exceptionFactory: (errors) => invalidPayload(errors),
-      }),
-    ),
-  );
-}
-
-function invalidPayload(errors: ValidationError[]): DiscardTask {
-  const problems = errors.flatMap((error) => problemsOf(error, ''));
-  return new DiscardTask(`The payload is invalid: ${problems.join('; ')}.`, { code: 'INVALID_PAYLOAD' });
-}
-
-function problemsOf(error: ValidationError, parent: string): string[] {
-  const path = `${parent}/${error.property}`;
-  const own = Object.values(error.constraints ?? {}).map((constraint) => `${path}: ${constraint}`);
-  return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, path))];
+  return applyDecorators(MessagePattern(type, TASK_TRANSPORT, { ...options }), UsePipes(PayloadPipe));
 }

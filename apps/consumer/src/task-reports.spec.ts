@@ -1,0 +1,103 @@
+import { EventEmitter } from 'node:events';
+import { Logger as NestLogger } from '@nestjs/common';
+import { Connection, Logger, type Outcome, type SettledAttempt, Worker } from '@mercury/messaging';
+import type { WorkerTransport } from '@mercury/messaging/nest';
+import { TaskReports } from './task-reports';
+
+/** A connection that never comes: nothing here needs one. */
+const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
+const never = new Connection(manager as unknown as ConstructorParameters<typeof Connection>[0]);
+const connections = { publishing: never, consuming: never };
+
+class QuietWorker extends Worker {
+  override handler(): void {}
+}
+
+/** Keeps what it is to publish, or fails as a bus does whose broker is away. */
+class RecordedBus extends Logger {
+  readonly published: [level: string, data: object][] = [];
+  away = false;
+
+  override info(data: object): Promise<void> {
+    return this.take('info', data);
+  }
+
+  override critical(data: object): Promise<void> {
+    return this.take('critical', data);
+  }
+
+  private async take(level: string, data: object): Promise<void> {
+    if (this.away) throw new Error('the broker is away');
+    this.published.push([level, data]);
+  }
+}
+
+const attempt = (outcome: Outcome): SettledAttempt => ({
+  id: 'order-4711',
+  type: 'webhook.deliver',
+  attempt: 2,
+  queue: 'tasks',
+  outcome,
+  durationMs: 12.3456,
+});
+
+const about = { id: 'order-4711', type: 'webhook.deliver', attempt: 2, queue: 'tasks', durationMs: 12 };
+const failure = { code: 'WEBHOOK_STATUS_4XX', message: 'answered 404' };
+
+describe('TaskReports', () => {
+  const warnings: unknown[] = [];
+  const silent = { log() {}, error() {}, debug() {}, warn: (message: unknown) => void warnings.push(message) };
+  let bus: RecordedBus;
+  let worker: QuietWorker;
+
+  beforeAll(() => {
+    NestLogger.overrideLogger(silent);
+  });
+
+  afterAll(() => {
+    NestLogger.overrideLogger(true);
+  });
+
+  beforeEach(() => {
+    warnings.length = 0;
+    bus = new RecordedBus({ connections, name: 'logs' });
+    worker = new QuietWorker({ connections, queueName: 'tasks' });
+    // Of the transport they listen to the events only.
+    new TaskReports({ events: worker.events } as WorkerTransport, bus).onModuleInit();
+  });
+
+  it('tells a success as an info event', () => {
+    worker.events.emit('settled', attempt({ kind: 'success' }));
+    expect(bus.published).toEqual([['info', { event: 'task.succeeded', ...about }]]);
+  });
+
+  it('tells a dead task as a critical event, with the reason', () => {
+    worker.events.emit('settled', attempt({ kind: 'dead', failure }));
+    expect(bus.published).toEqual([['critical', { event: 'task.dead', ...about, ...failure }]]);
+  });
+
+  it('writes of a retry in the log only', () => {
+    worker.events.emit('settled', attempt({ kind: 'retry', levelMs: 1_000, failure }));
+    expect(bus.published).toEqual([]);
+    expect(warnings).toEqual([expect.objectContaining({ ...about, ...failure, inMs: 1_000 })]);
+  });
+
+  it('says nothing of a task that was given back untouched', () => {
+    worker.events.emit('settled', attempt({ kind: 'released' }));
+    expect([...bus.published, ...warnings]).toEqual([]);
+  });
+
+  it('only counts what a bus that is away did not take, and goes on', async () => {
+    bus.away = true;
+    worker.events.emit('settled', attempt({ kind: 'success' }));
+    worker.events.emit('settled', attempt({ kind: 'success' }));
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([
+      expect.stringContaining('1 so far): Error: the broker is away'),
+      expect.stringContaining('2 so far): Error: the broker is away'),
+    ]);
+    bus.away = false;
+    worker.events.emit('settled', attempt({ kind: 'success' }));
+    expect(bus.published).toHaveLength(1);
+  });
+});

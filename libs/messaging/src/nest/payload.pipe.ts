@@ -1,0 +1,55 @@
+import { Injectable, ValidationPipe, type Type } from '@nestjs/common';
+import { plainToInstance, instanceToPlain, type ClassTransformOptions } from 'class-transformer';
+import { getMetadataStorage, type ValidationError } from 'class-validator';
+import { DiscardTask } from '../errors';
+
+/**
+ * Nest's ValidationPipe for payloads: unknown fields are refused, and the handler gets an instance of its class. What
+ * the class leaves open is kept as it came: a field with `@IsObject()` and without `@ValidateNested()` is anybody's
+ * data, in which "constructor" may be a maker of cars. Nest's pipe alone would drop such keys, or throw over them.
+ */
+@Injectable()
+export class PayloadPipe extends ValidationPipe {
+  constructor() {
+    super({
+      transform: true,
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      exceptionFactory: (errors) => invalidPayload(errors),
+      transformerPackage: { plainToInstance: toInstance, classToPlain: (object) => instanceToPlain(object) },
+    });
+  }
+
+  /** Payloads come from JSON.parse, whose `__proto__` is a key like any other; nothing here merges it into an object. */
+  protected override stripProtoKeys(): void {}
+}
+
+function toInstance<Payload>(target: Type<Payload>, plain: unknown, options?: ClassTransformOptions): Payload {
+  if (typeof plain !== 'object' || plain === null) return plainToInstance(target, plain as object, options);
+  const open = openFieldsOf(target).filter((field) => Object.hasOwn(plain, field));
+  const fields = plain as Record<string, unknown>;
+  const closed = Object.fromEntries(Object.entries(fields).filter(([field]) => !open.includes(field)));
+  const instance = plainToInstance(target, closed, options);
+  for (const field of open) (instance as Record<string, unknown>)[field] = fields[field];
+  return instance;
+}
+
+function openFieldsOf(target: Type): string[] {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+  const nested = rules.filter(({ type }) => type === 'nestedValidation').map(({ propertyName }) => propertyName);
+  const objects = rules.filter(({ name }) => name === 'isObject').map(({ propertyName }) => propertyName);
+  return objects.filter((field) => !nested.includes(field));
+}
+
+function invalidPayload(
+  errors: readonly Pick<ValidationError, 'property' | 'constraints' | 'children'>[],
+): DiscardTask {
+  const problems = errors.flatMap((error) => problemsOf(error, ''));
+  return new DiscardTask(`The payload is invalid: ${problems.join('; ')}.`, { code: 'INVALID_PAYLOAD' });
+}
+
+function problemsOf(error: Pick<ValidationError, 'property' | 'constraints' | 'children'>, parent: string): string[] {
+  const path = `${parent}/${error.property}`;
+  const own = Object.values(error.constraints ?? {}).map((constraint) => `${path}: ${constraint}`);
+  return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, path))];
+}

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { projectRoot } from './broker/project';
+import { useBroker } from './use-broker';
 
 /**
  * `npm run example -- <name> <role> [arguments]`: runs one role of an example. The folders are the table of contents:
@@ -19,6 +20,7 @@ async function main([givenName, givenRole, ...args]: string[]): Promise<void> {
   if (!rolesOf(name).includes(givenRole)) {
     throw new Error(`Example ${name} has no role "${givenRole}", only: ${rolesOf(name).join(', ')}.`);
   }
+  await useBroker();
   const load = createRequire(__filename);
   const { default: role } = load(join(folder, name, `${givenRole}.js`)) as { default: Role };
   await role(args);

@@ -37,9 +37,27 @@ async function prepare({ build }) {
     if (build === 'always' || (build === 'if stale' && read(buildStamp) !== fingerprint)) {
       say('Building everything into dist ...');
       await runNpm(['run', '--silent', 'build:all']);
+      removeOrphans(path.join(root, 'dist'));
       fs.writeFileSync(buildStamp, fingerprint);
     }
   });
+}
+
+/**
+ * What was compiled from a source that is gone must not go on running.
+ * @param {string} folder
+ */
+function removeOrphans(folder) {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) {
+      removeOrphans(file);
+      if (fs.readdirSync(file).length === 0) fs.rmdirSync(file);
+    } else {
+      const source = path.join(root, path.relative(path.join(root, 'dist'), file)).replace(/\.js(\.map)?$/, '.ts');
+      if (source.endsWith('.ts') && !fs.existsSync(source)) fs.rmSync(file);
+    }
+  }
 }
 
 function checkNode() {

@@ -1,8 +1,11 @@
 // @ts-check
 'use strict';
-// Ended before it began is a clean end, too: in force until the command listens for signals itself.
-const endNow = () => process.exit(0);
-process.on('SIGINT', endNow).on('SIGTERM', endNow);
+// Ended before it began is a clean end, too: as long as the command does not listen for signals itself.
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (process.listenerCount(signal) === 1) process.exit(0);
+  });
+}
 
 const path = require('node:path');
 const { prepare, root } = require('./prepare');
@@ -30,28 +33,17 @@ async function main() {
       return load('dist/tools/demo/main.js', args);
     case 'example':
       await prepare({ build: 'if stale' });
-      if (args.length > 0) await findBroker();
       return load('dist/tools/example.js', args);
     case 'start': {
       const app = args[0] ?? '';
       if (!APPS.includes(app)) throw new Error(`There is no application "${app}": ${APPS.join(', ')}.`);
       await prepare({ build: 'if stale' });
-      await findBroker();
+      await require(path.join(root, 'dist/tools/use-broker')).useBroker();
       return load(`dist/apps/${app}/src/main.js`, []);
     }
     default:
       throw new Error(`There is no command "${command}".`);
   }
-}
-
-/** RABBITMQ_URL if set; else the development broker of this checkout, which ends with the last command that uses it. */
-async function findBroker() {
-  if (process.env['RABBITMQ_URL']) return;
-  const { acquireBroker } = require(path.join(root, 'dist/tools/broker'));
-  const broker = await acquireBroker({ shared: true, log: (/** @type {string} */ line) => console.error(line) });
-  process.env['RABBITMQ_URL'] = broker.amqpUrl;
-  process.env['RABBITMQ_MANAGER_URL'] ??= broker.managementUrl;
-  console.error(`Using RabbitMQ ${broker.version} (${broker.from}) at ${broker.amqpUrl}`);
 }
 
 /**
@@ -62,7 +54,6 @@ function load(program, args) {
   const file = path.join(root, program);
   process.argv = [process.execPath, file, ...args];
   require(file);
-  process.off('SIGINT', endNow).off('SIGTERM', endNow);
 }
 
 main().catch((error) => {

@@ -14,6 +14,8 @@ const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
 /** One stuck subscriber must not fill the broker: beyond this its oldest events are dropped. */
 const MOST_QUEUED_EVENTS = 100_000;
 const EVENT_PREFETCH = 100;
+/** Problems that do not go away by themselves: `ready` rejects. */
+const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
 export type BusKind = 'direct' | 'fanout' | 'topic' | 'headers';
 
@@ -36,7 +38,10 @@ export interface PublishEventOptions {
 }
 
 export interface Subscription {
-  /** Resolves once the queue is bound: from then on events arrive. */
+  /**
+   * Resolves once the queue is bound: from then on events arrive. Rejects with `BROKER_ACCESS_REFUSED` or
+   * `BROKER_TOPOLOGY_MISMATCH` (the exchange has another type), but goes on trying until `close`.
+   */
   readonly ready: Promise<void>;
   /** Why no events arrive now; undefined when they do. */
   readonly problem: MercuryError | undefined;
@@ -126,6 +131,8 @@ export class EventBus {
       onReady = resolve;
       onHopeless = reject;
     });
+    // Told as a problem, too: who does not wait for it must not die of it.
+    ready.catch(() => undefined);
     const state = {
       bound: () => {
         problem = undefined;
@@ -133,7 +140,7 @@ export class EventBus {
       },
       failed: (now: MercuryError) => {
         problem = now;
-        if (now.code === 'BROKER_ACCESS_REFUSED') onHopeless(now);
+        if (HOPELESS.has(now.code)) onHopeless(now);
       },
     };
     consuming.events.on('failed', state.failed);
@@ -246,7 +253,15 @@ export class EventBus {
   }
 
   private async declareExchange(channel: ConfirmChannel): Promise<void> {
-    await channel.assertExchange(this.config.name, this.kind, { durable: true });
+    const { name } = this.config;
+    try {
+      await channel.assertExchange(name, this.kind, { durable: true });
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      if (!/PRECONDITION[-_]FAILED/.test(text)) throw cause;
+      const message = `Exchange "${name}" exists, but not as a durable ${this.kind} exchange: ${text}`;
+      throw new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause });
+    }
   }
 }
 

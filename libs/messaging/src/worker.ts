@@ -156,8 +156,11 @@ export abstract class Worker<Body = JsonObject> {
     this.stopped.signal.addEventListener('abort', onStopped);
     if (this.stopped.signal.aborted) end();
     channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
+    // The first deliveries may come together with the broker's answer: they begin when `start` has resolved.
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
     const onMessage = (message: Message | null) => {
-      if (message) this.take({ message, channel, lost: lost.signal });
+      if (message) void begun.then(() => this.take({ message, channel, lost: lost.signal }));
       else end(new BrokerError('BROKER_CHANNEL_LOST', 'The broker cancelled the consumer: queue deleted or moved?'));
     };
     try {
@@ -168,6 +171,7 @@ export abstract class Worker<Body = JsonObject> {
       onConsuming();
       this.currentProblem = undefined;
       this.events.emit('ready');
+      begin();
       const problem = await ended;
       if (problem) throw problem;
     } finally {

@@ -143,3 +143,14 @@ it('does not mind that nobody listens', async () => {
   await using logger = new Logger({ rabbitUrl: rabbitUrl(), name: busName });
   await expect(logger.info({ anybody: 'there?' })).resolves.toBeUndefined();
 });
+
+it('says so when a foreign program has declared the bus with another type', async () => {
+  await rabbit.use((channel) => channel.assertExchange(busName, 'fanout', { durable: true }));
+  await using logger = new RecordingLogger({ rabbitUrl: rabbitUrl(), name: busName });
+  logger.events.on('problem', () => undefined);
+  await expect(logger.start()).rejects.toMatchObject({
+    code: 'BROKER_TOPOLOGY_MISMATCH',
+    message: expect.stringMatching(/inequivalent arg 'type'/) as string,
+  });
+  expect(logger.problem?.code).toBe('BROKER_TOPOLOGY_MISMATCH');
+});

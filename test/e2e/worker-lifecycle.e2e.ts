@@ -14,6 +14,16 @@ describe('start', () => {
     expect(worker.problem).toBeUndefined();
   });
 
+  it('has resolved before the first task begins, also when tasks are waiting', async () => {
+    const order: string[] = [];
+    await Promise.all(Array.from({ length: 20 }, () => bench.client().put({ type: 'report' })));
+    const worker = bench.worker(() => order.push('task'));
+    await worker.start();
+    order.push('started');
+    await worker.seen.atLeast(20);
+    expect(order[0]).toBe('started');
+  });
+
   it('rejects for a wrong password, without repeating it', async () => {
     const url = new URL(rabbitUrl());
     url.password = 'wrong-secret';

@@ -158,15 +158,11 @@ export class Connection {
   }
 }
 
-/** A pair of connections of one's own, each opened when first used. */
-class OwnConnections implements Connections {
+/** A pair of connections, each opened when first used. */
+export abstract class ConnectionPair implements Connections {
   private readonly opened: Partial<Connections> = {};
 
-  constructor(
-    private readonly urls: readonly string[],
-    private readonly owner: string,
-    private readonly onProblem: (problem: BrokerError) => void,
-  ) {}
+  protected abstract open(purpose: string): Connection;
 
   get publishing(): Connection {
     this.opened.publishing ??= this.open('publishing');
@@ -181,8 +177,18 @@ class OwnConnections implements Connections {
   async close(): Promise<void> {
     await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
   }
+}
 
-  private open(purpose: string): Connection {
+class OwnConnections extends ConnectionPair {
+  constructor(
+    private readonly urls: readonly string[],
+    private readonly owner: string,
+    private readonly onProblem: (problem: BrokerError) => void,
+  ) {
+    super();
+  }
+
+  protected override open(purpose: string): Connection {
     const connection = Connection.open(this.urls, `${this.owner} ${purpose}`);
     reportProblems(connection, this.onProblem);
     return connection;

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { resolveBroker } from '../config';
-import { Connection, managerOptions, reportProblems, type Connections } from '../connection';
+import { Connection, ConnectionPair, managerOptions, reportProblems } from '../connection';
 import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
 
 /**
@@ -9,31 +9,17 @@ import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.opti
  * golevelup's AmqpConnections, built one by one: its module keeps statics that two Nest apps in one process would share.
  */
 @Injectable()
-export class MessagingConnections implements Connections {
+export class MessagingConnections extends ConnectionPair {
   private readonly log = new Logger('Messaging');
   private readonly urls: readonly string[];
-  private readonly opened: Partial<Connections> = {};
 
   /** @throws ConfigError `CONFIG_INVALID` for a URL that is none. */
   constructor(@Inject(MESSAGING_OPTIONS) options: MessagingModuleOptions) {
+    super();
     this.urls = resolveBroker(options).urls;
   }
 
-  get publishing(): Connection {
-    this.opened.publishing ??= this.open('publishing');
-    return this.opened.publishing;
-  }
-
-  get consuming(): Connection {
-    this.opened.consuming ??= this.open('consuming');
-    return this.opened.consuming;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
-  }
-
-  private open(purpose: string): Connection {
+  protected override open(purpose: string): Connection {
     const amqp = new AmqpConnection({
       name: purpose,
       uri: [...this.urls],

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Channel, type ChannelModel, type GetMessage, type Options } from 'amqplib';
-import { DEFAULTS, deadQueueOf, retryQueueOf } from '@mercury/messaging';
+import { DEFAULTS, deadQueueOf, retryQueueOf, suspectQueueOf } from '@mercury/messaging';
 
 /** The broker of this run, by plain amqplib: what a program that knows nothing of Mercury sees. */
 export class Rabbit {
@@ -36,6 +36,19 @@ export class Rabbit {
     return this.use(async (channel) => (await channel.get(queue, { noAck: true })) || undefined);
   }
 
+  /** What a worker does that dies over the first `count` messages, so many times. */
+  async dieOver(queue: string, count: number, times: number): Promise<void> {
+    for (let death = 0; death < times; death++) {
+      const model = await connect(this.url);
+      const channel = await model.createChannel();
+      for (let taken = 0; taken < count; taken++) {
+        if (!(await channel.get(queue, { noAck: false })))
+          throw new Error(`Queue ${queue} has only ${taken} messages.`);
+      }
+      await model.close();
+    }
+  }
+
   /** How many messages are ready; undefined when there is no such queue. */
   depth(queue: string): Promise<number | undefined> {
     return this.use(async (channel) => (await channel.checkQueue(queue)).messageCount).catch(() => undefined);
@@ -44,7 +57,7 @@ export class Rabbit {
   /** Deletes a work queue and all that belongs to it. */
   async deleteQueues(queueName: string, delaysMs: readonly number[] = DEFAULTS.retryDelaysMs): Promise<void> {
     const levels = delaysMs.map((levelMs) => retryQueueOf(queueName, levelMs));
-    for (const queue of [queueName, deadQueueOf(queueName), ...levels]) {
+    for (const queue of [queueName, deadQueueOf(queueName), suspectQueueOf(queueName), ...levels]) {
       await this.use((channel) => channel.deleteQueue(queue));
     }
   }

@@ -22,7 +22,7 @@ export {
   type WorkerOptions,
 } from './config';
 export { Connection, type Connections } from './connection';
-export { EXCHANGE, deadQueueOf, retryQueueOf } from './topology';
+export { EXCHANGE, deadQueueOf, retryQueueOf, suspectQueueOf } from './topology';
 export {
   BrokerError,
   ConfigError,

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
 import { backoffMs, delay } from './retry-policy';
 import { HEADER } from './task';
-import { EXCHANGE, retryQueueOf } from './topology';
+import { EXCHANGE, retryQueueOf, suspectQueueOf } from './topology';
 
 const RETRY_CAP_MS = 5_000;
 
@@ -48,6 +48,12 @@ export class Settlement {
       case 'dead':
         return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure));
     }
+  }
+
+  /** Moves a suspect out of the way of the others. Resolves to whether it is there. */
+  setAside(delivery: Delivery, identity: Identity): Promise<boolean> {
+    const headers = { ...ownHeaders(identity), [HEADER.attempt]: identity.attempt };
+    return this.move(delivery, forward(delivery.message, identity, '', suspectQueueOf(this.queueName), headers));
   }
 
   private async move(delivery: Delivery, elsewhere: Outgoing): Promise<boolean> {
@@ -123,6 +129,10 @@ function ownHeaders(identity: Identity): Record<string, string | number> {
   const headers: Record<string, string | number> = { [HEADER.enqueuedAtMs]: identity.enqueuedAtMs };
   const traceparent = identity.headers[HEADER.traceparent];
   if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;
+  for (const name of [HEADER.firstFailedAtMs, HEADER.lastFailedAtMs]) {
+    const atMs = identity.headers[name];
+    if (typeof atMs === 'number') headers[name] = atMs;
+  }
   return headers;
 }
 

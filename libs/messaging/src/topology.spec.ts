@@ -103,6 +103,7 @@ describe('declareTaskTopology', () => {
     expect(Object.fromEntries(broker.queues)).toEqual({
       reports: { durable: true, arguments: work },
       'reports.dead': { durable: true, arguments: keeping },
+      'reports.suspect': { durable: true, arguments: work },
       'reports.retry.1000': level(1_000),
       'reports.retry.60000': level(60_000),
       'mercury.unrouted': { durable: true, arguments: keeping },

@@ -14,6 +14,9 @@ export const EXCHANGE = {
 const UNROUTED_QUEUE = 'mercury.unrouted';
 
 export const deadQueueOf = (queueName: string): string => `${queueName}.dead`;
+/** Tasks that may have ended their workers wait here, to run alone. */
+export const suspectQueueOf = (queueName: string): string => `${queueName}.suspect`;
+
 export const retryQueueOf = (queueName: string, levelMs: number): string => `${queueName}.retry.${levelMs}`;
 
 type QueueArguments = Record<string, string | number>;
@@ -67,6 +70,7 @@ export async function declareTaskTopology(
   const deadQueue = deadQueueOf(queueName);
   await declareQueue(connection, UNROUTED_QUEUE, keepingQueueArguments, onMismatch);
   await declareQueue(connection, deadQueue, keepingQueueArguments, onMismatch);
+  await declareQueue(connection, suspectQueueOf(queueName), workQueueArguments(queueName), onMismatch);
   await declareQueue(connection, queueName, workQueueArguments(queueName), onMismatch);
   for (const levelMs of retryDelaysMs) {
     const level = retryQueueOf(queueName, levelMs);

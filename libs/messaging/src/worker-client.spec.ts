@@ -88,6 +88,7 @@ describe('WorkerClient', () => {
       'reports',
       'reports.dead',
       'reports.retry.500',
+      'reports.suspect',
     ]);
   });
 

@@ -1,16 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
-import { identify } from './codec';
+import { identify, type Identity } from './codec';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError } from './errors';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type TaskRunner } from './execution';
+import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
 import { backoffMs, delay } from './retry-policy';
 import { Settlement, type Delivery } from './settlement';
+import { Suspects, isSuspect, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
+
+interface Consumption {
+  channel: ConfirmChannel;
+  onMessage: (message: Message | null) => void;
+  /** A fresh one each time. */
+  consumerTag: string;
+}
 
 const CONSUME_AGAIN_CAP_MS = 5_000;
 const CONFIRMS_TIMEOUT_MS = 5_000;
@@ -36,8 +45,9 @@ export abstract class Worker<Body = JsonObject> {
   /** One per attempt that runs, to abort it. */
   private readonly running = new Set<AbortController>();
   private readonly stopped = new AbortController();
-  private idle: AbortController | undefined;
-  private consumption: { channel: ConfirmChannel; consumerTag: string } | undefined;
+  private whenIdle: (() => void)[] = [];
+  private consumption: Consumption | undefined;
+  private readonly suspects: Suspects;
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -57,6 +67,7 @@ export abstract class Worker<Body = JsonObject> {
     const declare = () => this.declare();
     this.publisher = new Publisher(this.broker.connections.publishing, declare, publishTimeoutMs, publishEvents);
     this.settlement = new Settlement(this.publisher, queueName);
+    this.suspects = new Suspects(queueName, this.suspectHost());
   }
 
   /**
@@ -149,7 +160,6 @@ export abstract class Worker<Body = JsonObject> {
   /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */
   private async consume(channel: ConfirmChannel, onConsuming: () => void): Promise<void> {
     const lost = new AbortController();
-    const consumerTag = `mercury-${randomUUID()}`;
     let end: (problem?: BrokerError) => void = () => undefined;
     const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
     const onStopped = () => end();
@@ -166,12 +176,14 @@ export abstract class Worker<Body = JsonObject> {
     try {
       // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
       await channel.prefetch(this.config.capacity, false);
-      this.consumption = { channel, consumerTag };
-      await channel.consume(this.config.queueName, onMessage, { consumerTag });
+      this.consumption = { channel, onMessage, consumerTag: '' };
+      await this.takeFromQueue();
       onConsuming();
       this.currentProblem = undefined;
       this.events.emit('ready');
       begin();
+      // It fails with the channel only, which ends this as well.
+      void this.suspects.watch(channel, lost.signal).catch(() => undefined);
       const problem = await ended;
       if (problem) throw problem;
     } finally {
@@ -184,16 +196,61 @@ export abstract class Worker<Body = JsonObject> {
     }
   }
 
+  private async takeFromQueue(): Promise<void> {
+    const { consumption } = this;
+    if (!consumption || this.stopping) return;
+    consumption.consumerTag = `mercury-${randomUUID()}`;
+    const { channel, onMessage, consumerTag } = consumption;
+    await channel.consume(this.config.queueName, onMessage, { consumerTag });
+  }
+
+  private suspectHost(): SuspectHost {
+    const isStopping = () => this.stopping !== undefined;
+    return {
+      get stopping() {
+        return isStopping();
+      },
+      pause: async () => {
+        const { consumption } = this;
+        await consumption?.channel.cancel(consumption.consumerTag);
+        await this.untilIdle();
+      },
+      resume: () => this.takeFromQueue(),
+      runAlone: (delivery) => this.run((abort) => this.executeSuspect(delivery, abort)),
+    };
+  }
+
   private take(delivery: Delivery): void {
+    void this.run((abort) => this.execute(delivery, abort));
+  }
+
+  private async run(work: (abort: AbortController) => Promise<void>): Promise<void> {
     const abort = new AbortController();
     this.running.add(abort);
-    void this.execute(delivery, abort).finally(() => {
+    try {
+      await work(abort);
+    } finally {
       this.running.delete(abort);
-      if (this.running.size === 0) this.idle?.abort();
-    });
+      if (this.running.size === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+    }
   }
 
   private async execute(delivery: Delivery, abort: AbortController): Promise<void> {
+    if (!isSuspect(delivery.message)) return this.attempt(delivery, abort);
+    const identity = identify(delivery.message);
+    this.events.emit('problem', suspected(identity.id));
+    if (await this.settlement.setAside(delivery, identity)) this.suspects.look();
+  }
+
+  /** It had its chances alone, too: whoever else may have ended those processes, it was the only one that ran. */
+  private async executeSuspect(delivery: Delivery, abort: AbortController): Promise<void> {
+    if (!isSuspect(delivery.message)) return this.attempt(delivery, abort);
+    const message = 'The worker ended each time while this task ran alone: it kills its process.';
+    const outcome: Outcome = { kind: 'dead', failure: { code: 'WORKER_LOST', message } };
+    await this.settle(delivery, identify(delivery.message), outcome, 0);
+  }
+
+  private async attempt(delivery: Delivery, abort: AbortController): Promise<void> {
     if (this.stopping) {
       await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
       return;
@@ -206,6 +263,10 @@ export abstract class Worker<Body = JsonObject> {
       onStart: (task: Task) => this.events.emit('started', task),
     };
     const { identity, outcome, durationMs } = await execute(delivery.message, context, abort);
+    await this.settle(delivery, identity, outcome, durationMs);
+  }
+
+  private async settle(delivery: Delivery, identity: Identity, outcome: Outcome, durationMs: number): Promise<void> {
     const told = await this.settlement.settle(delivery, identity, outcome);
     if (!told) return;
     const { id, type, attempt } = identity;
@@ -215,7 +276,9 @@ export abstract class Worker<Body = JsonObject> {
   private async drainAndClose(): Promise<void> {
     const { consumption } = this;
     await consumption?.channel.cancel(consumption.consumerTag).catch(() => undefined);
-    await this.untilNothingRuns();
+    const drained = new AbortController();
+    void this.untilIdle().then(() => drained.abort());
+    await delay(this.config.drainTimeoutMs, drained.signal);
     const reason = new BrokerError('BROKER_CHANNEL_LOST', 'The worker stopped before the handler ended.');
     for (const abort of this.running) abort.abort(reason);
     this.stopped.abort(reason);
@@ -227,10 +290,8 @@ export abstract class Worker<Body = JsonObject> {
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
   }
 
-  private async untilNothingRuns(): Promise<void> {
-    if (this.running.size === 0) return;
-    this.idle = new AbortController();
-    await delay(this.config.drainTimeoutMs, this.idle.signal);
+  private async untilIdle(): Promise<void> {
+    if (this.running.size > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
 
   private declare(): Promise<void> {
@@ -243,4 +304,9 @@ export abstract class Worker<Body = JsonObject> {
 function asBrokerError(error: unknown): MercuryError {
   if (error instanceof MercuryError) return error;
   return new BrokerError('BROKER_CHANNEL_LOST', 'Consuming could not be set up; trying again.', { cause: error });
+}
+
+function suspected(id: string): MercuryError {
+  const message = `Task ${id} was delivered again and again without an end: it runs alone from now on.`;
+  return new MercuryError('TASK_SUSPECTED', message);
 }

@@ -1,0 +1,78 @@
+import type { ConfirmChannel, Message } from 'amqplib';
+import type { Delivery } from './settlement';
+import { delay } from './retry-policy';
+import { suspectQueueOf } from './topology';
+
+/** So often a task may be delivered without an end before it is suspected of ending its process. */
+const MOST_UNENDED_DELIVERIES = 3;
+const LOOK_EVERY_MS = 2_000;
+/** After so long with suspects the others have their turn again. */
+const TURN_MS = 5_000;
+
+/** What the worker does for its suspects. */
+export interface SuspectHost {
+  readonly stopping: boolean;
+  /** Takes no more from the work queue. Resolves once nothing runs. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Runs a suspect to its end, or buries it. */
+  runAlone(delivery: Delivery): Promise<void>;
+}
+
+/**
+ * Whether a task has come so often without an end that it may be what ends its processes. The broker counts in
+ * `x-delivery-count`, which the first delivery does not carry (RabbitMQ docs, quorum queues, poison messages). The
+ * innocent ones that were prefetched beside it are counted like it: which one it is shows when each runs alone.
+ */
+export function isSuspect(message: Message): boolean {
+  const count: unknown = message.properties.headers?.['x-delivery-count'];
+  return typeof count === 'number' && count >= MOST_UNENDED_DELIVERIES;
+}
+
+/** Looks after the suspects of a queue: they wait in a queue of their own and run one by one, beside nothing else. */
+export class Suspects {
+  private readonly queue: string;
+  private wake = new AbortController();
+
+  constructor(
+    queueName: string,
+    private readonly host: SuspectHost,
+  ) {
+    this.queue = suspectQueueOf(queueName);
+  }
+
+  /** Looks now, because there is one. */
+  look(): void {
+    this.wake.abort();
+  }
+
+  /**
+   * Asks for suspects from time to time, also for those of workers that died over them; a suspect is taken only when
+   * nothing runs, so that nobody else's end is counted against it. Ends with the channel or the worker.
+   */
+  async watch(channel: ConfirmChannel, lost: AbortSignal): Promise<void> {
+    while (!lost.aborted && !this.host.stopping) {
+      await this.untilNextLook(lost);
+      if (lost.aborted || this.host.stopping) return;
+      const { messageCount } = await channel.checkQueue(this.queue);
+      if (messageCount > 0) await this.takeTurn(channel, lost);
+    }
+  }
+
+  private async takeTurn(channel: ConfirmChannel, lost: AbortSignal): Promise<void> {
+    const untilMs = performance.now() + TURN_MS;
+    await this.host.pause();
+    while (!lost.aborted && !this.host.stopping && performance.now() < untilMs) {
+      const message = await channel.get(this.queue);
+      if (!message) break;
+      await this.host.runAlone({ message, channel, lost });
+    }
+    await this.host.resume();
+  }
+
+  /** With jitter: workers that look at the same time would all pause for the same suspect. */
+  private async untilNextLook(lost: AbortSignal): Promise<void> {
+    this.wake = new AbortController();
+    await delay(LOOK_EVERY_MS * (0.5 + Math.random()), AbortSignal.any([this.wake.signal, lost]));
+  }
+}

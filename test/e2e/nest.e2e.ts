@@ -113,6 +113,11 @@ class GreetingTasks {
     return throwError(() => new DiscardTask('from a stream', { code: 'STREAM_FAILED' }));
   }
 
+  @TaskHandler('patient', { maxAttempts: 2, retryDelaysMs: [1] })
+  patient(): void {
+    throw new Error('twice');
+  }
+
   @TaskHandler('slow', { timeoutMs: 50 })
   slow(@Ctx() { task }: TaskContext): Promise<void> {
     return new Promise((resolve) => task.signal.addEventListener('abort', () => resolve()));
@@ -212,6 +217,10 @@ describe('a @TaskHandler method', () => {
 
   it('may return an Observable', async () => {
     expect(await deathOf('observable', {})).toMatchObject({ 'x-error-code': 'STREAM_FAILED' });
+  });
+
+  it('has the attempts of its options', async () => {
+    expect(await deathOf('patient', {})).toMatchObject({ 'x-error-code': 'HANDLER_FAILED', 'x-attempt': 2 });
   });
 
   it('has the timeout of its options', async () => {

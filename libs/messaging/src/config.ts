@@ -1,5 +1,6 @@
 import type { Connections } from './connection';
 import { ConfigError } from './errors';
+import type { TaskRunner } from './execution';
 import type { RetryPolicy } from './retry-policy';
 
 export const DEFAULTS = {
@@ -16,6 +17,7 @@ export const DEFAULTS = {
 const LARGEST_PAYLOAD_BYTES = 16 * 1_048_576;
 /** The protocol's prefetch count is a 16-bit number. */
 const LARGEST_CAPACITY = 65_535;
+const MOST_ATTEMPTS = 1_000_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
@@ -95,7 +97,7 @@ export function resolveClient(options: WorkerClientOptions): ResolvedClient {
 export function resolveWorker(options: WorkerOptions): ResolvedWorker {
   const problems: string[] = [];
   const client = clientOf(options, problems);
-  const maxAttempts = whole('maxAttempts', options.maxAttempts ?? DEFAULTS.maxAttempts, 1, 1_000_000, problems);
+  const maxAttempts = whole('maxAttempts', options.maxAttempts ?? DEFAULTS.maxAttempts, 1, MOST_ATTEMPTS, problems);
   const resolved = {
     ...client,
     capacity: whole('capacity', options.capacity ?? DEFAULTS.capacity, 1, LARGEST_CAPACITY, problems),
@@ -105,6 +107,16 @@ export function resolveWorker(options: WorkerOptions): ResolvedWorker {
   };
   refuse('Worker options', problems);
   return resolved;
+}
+
+/** @throws ConfigError `CONFIG_INVALID`, with every problem of what a task type wants for itself. */
+export function checkRunner(subject: string, runner: Omit<TaskRunner, 'run'> = {}): void {
+  const problems: string[] = [];
+  const { timeoutMs, maxAttempts, retryDelaysMs } = runner;
+  if (timeoutMs !== undefined) whole('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS, problems);
+  if (maxAttempts !== undefined) whole('maxAttempts', maxAttempts, 1, MOST_ATTEMPTS, problems);
+  if (retryDelaysMs !== undefined) levels(retryDelaysMs, problems);
+  refuse(subject, problems);
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every problem. */

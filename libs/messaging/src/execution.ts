@@ -10,6 +10,10 @@ export interface TaskRunner {
   run(task: Task): unknown;
   /** Default: the worker's `handlerTimeoutMs`. */
   timeoutMs?: number;
+  /** Attempts in all, the first included. Default: the worker's. */
+  maxAttempts?: number;
+  /** The delays between attempts, each rounded up to a retry level of the queue. Default: its levels. */
+  retryDelaysMs?: readonly number[];
 }
 
 export interface ExecutionContext {
@@ -31,27 +35,34 @@ export interface Execution {
 
 /**
  * One attempt, from the bytes to the outcome: decode, find the handler, run it with its timeout. Never throws, and
- * knows no channel. `abort` belongs to this attempt: its signal is the handler's. A handler that ignores its aborted signal still has exactly this one outcome.
+ * knows no channel. `abort` belongs to this attempt: its signal is the handler's. A handler that ignores its aborted
+ * signal still has exactly this one outcome.
  */
 export async function execute(message: Message, context: ExecutionContext, abort: AbortController): Promise<Execution> {
   let identity = identify(message);
   const startedAtMs = performance.now();
   let task: Task | undefined;
+  let runner: TaskRunner | undefined;
   let outcome: Outcome;
   try {
     const decoded = decodeTask(message);
     identity = decoded;
     const known: Task = { ...decoded, queue: context.queueName, signal: abort.signal };
     task = known;
-    const runner = context.runnerOf(decoded.type);
+    runner = context.runnerOf(decoded.type);
     if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
     context.onStart(known);
-    await within(runner.timeoutMs ?? context.handlerTimeoutMs, abort, async () => runner.run(known));
+    await within(runner.timeoutMs ?? context.handlerTimeoutMs, abort, async () => runner?.run(known));
     outcome = { kind: 'success' };
   } catch (error) {
-    outcome = decideFailure(error, identity.attempt, context.policy);
+    outcome = decideFailure(error, identity.attempt, policyOf(runner, context.policy), context.policy.delaysMs);
   }
   return { identity, task, outcome, durationMs: performance.now() - startedAtMs };
+}
+
+function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPolicy {
+  const { maxAttempts = policy.maxAttempts, retryDelaysMs = policy.delaysMs } = runner ?? {};
+  return { maxAttempts, delaysMs: retryDelaysMs };
 }
 
 async function within(timeoutMs: number, abort: AbortController, work: () => Promise<unknown>): Promise<void> {

@@ -23,6 +23,15 @@ describe('decideFailure', () => {
     expect(decideFailure(new RetryTask('again'), attempt, policy)).toMatchObject({ kind: 'dead' });
   });
 
+  it.each([
+    [1, 10_000],
+    [2, 60_000],
+    [3, 60_000],
+  ])('rounds what one task type wants after attempt %d up to a level of the queue: %d ms', (attempt, levelMs) => {
+    const own: RetryPolicy = { maxAttempts: 9, delaysMs: [2_000, 30_000, 900_000] };
+    expect(decideFailure(new Error('no'), attempt, own, [1_000, 10_000, 60_000])).toMatchObject({ levelMs });
+  });
+
   it('never retries where one attempt is all', () => {
     expect(decideFailure(new Error('no'), 1, { ...policy, maxAttempts: 1 }).kind).toBe('dead');
   });

@@ -25,7 +25,7 @@ describe('levelForDelayMs', () => {
     [60_001, 60_000],
     [Infinity, 60_000],
   ])('for %d ms picks the level of %d ms: never an earlier one while there is a longer one', (delayMs, expected) => {
-    expect(levelForDelayMs(delayMs, policy)).toBe(expected);
+    expect(levelForDelayMs(delayMs, policy.delaysMs)).toBe(expected);
   });
 });
 

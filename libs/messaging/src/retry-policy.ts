@@ -1,19 +1,19 @@
 export interface RetryPolicy {
   /** Attempts in all, the first included. */
   readonly maxAttempts: number;
-  /** The retry levels, ascending: each is a queue that holds a task for that long. */
+  /** How long to wait after each failed attempt; the last one again and again. */
   readonly delaysMs: readonly number[];
 }
 
-/** The delay after attempt number `attempt`: the levels in turn, the last one again and again. */
+/** The delay after attempt number `attempt`. */
 export function delayOfAttemptMs(attempt: number, policy: RetryPolicy): number {
   const index = Math.min(attempt - 1, policy.delaysMs.length - 1);
   return policy.delaysMs[index] ?? 0;
 }
 
 /** The shortest level that is not shorter than `delayMs`; the longest level if none is. */
-export function levelForDelayMs(delayMs: number, policy: RetryPolicy): number {
-  return policy.delaysMs.find((levelMs) => levelMs >= delayMs) ?? policy.delaysMs.at(-1) ?? 0;
+export function levelForDelayMs(delayMs: number, levelsMs: readonly number[]): number {
+  return levelsMs.find((levelMs) => levelMs >= delayMs) ?? levelsMs.at(-1) ?? 0;
 }
 
 /**

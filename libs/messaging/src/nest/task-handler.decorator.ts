@@ -1,14 +1,13 @@
 import { UsePipes, applyDecorators } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
+import type { TaskRunner } from '../execution';
 import { PayloadPipe } from './payload.pipe';
 
 /** Handlers with this transport id are registered with WorkerTransport and with no other microservice of the app. */
 export const TASK_TRANSPORT = Symbol('mercury.tasks');
 
-export interface TaskHandlerOptions {
-  /** How long one attempt may take, in milliseconds. Default: the module's `handlerTimeoutMs`. */
-  timeoutMs?: number;
-}
+/** How tasks of this type are attempted. Defaults: those of the module. */
+export type TaskHandlerOptions = Omit<TaskRunner, 'run'>;
 
 /**
  * Makes a controller's method the handler of one task type. `@Payload()` gives it the payload, validated when its type

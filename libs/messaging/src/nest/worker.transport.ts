@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import type { WorkerOptions } from '../config';
+import { checkRunner, type WorkerOptions } from '../config';
 import { ConfigError, MercuryError } from '../errors';
 import type { Events, WorkerEvents } from '../events';
 import type { TaskRunner } from '../execution';
@@ -65,6 +65,7 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
     if (this.messageHandlers.has(pattern)) {
       throw new ConfigError('Task handlers', [`two @TaskHandler methods for the type "${pattern}"`]);
     }
+    checkRunner(`@TaskHandler("${pattern}")`, extras);
     super.addHandler(pattern, callback, isEventHandler, { ...extras });
   }
 
@@ -91,9 +92,8 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
   private runnerOf(type: string): TaskRunner | undefined {
     const handler = this.messageHandlers.get(type);
     if (!handler) return undefined;
-    const { timeoutMs } = (handler.extras ?? {}) as TaskHandlerOptions;
-    const run = (task: Task) => currentTask.run(task, () => this.call(handler, task));
-    return timeoutMs === undefined ? { run } : { run, timeoutMs };
+    const options = (handler.extras ?? {}) as TaskHandlerOptions;
+    return { ...options, run: (task) => currentTask.run(task, () => this.call(handler, task)) };
   }
 
   private async call(handler: MessageHandler, task: Task): Promise<void> {

@@ -10,6 +10,8 @@ const path = require('node:path');
 const root = path.resolve(__dirname, '..');
 const lockFolder = path.join(root, '.cache', 'prepare.lock');
 const buildStamp = path.join(root, 'dist', '.built-from');
+/** A wait this short is not worth a word. */
+const PATIENCE_MS = 2_000;
 const SOURCES = [
   'apps',
   'libs',
@@ -93,10 +95,13 @@ function fingerprintOfSources() {
 /** @param {() => Promise<void>} work */
 async function locked(work) {
   fs.mkdirSync(path.dirname(lockFolder), { recursive: true });
+  const startedAtMs = Date.now();
   let told = false;
   while (!takeLock()) {
-    if (!told) say('Another command is preparing this checkout; waiting for it ...');
-    told = true;
+    if (!told && Date.now() - startedAtMs > PATIENCE_MS) {
+      say('Another command is preparing this checkout; waiting for it ...');
+      told = true;
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const release = () => fs.rmSync(lockFolder, { recursive: true, force: true });
@@ -132,10 +137,11 @@ function runNpm(args) {
       let stopped = false;
       /** @param {NodeJS.Signals} signal */
       const stop = (signal) => {
+        if (!stopped) say(`Stopping npm ${args[0]}; this may take a moment ...`);
         stopped = true;
         child.kill(signal);
       };
-      process.once('SIGINT', stop).once('SIGTERM', stop);
+      process.on('SIGINT', stop).on('SIGTERM', stop);
       child.once('close', (code) => {
         process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
         if (stopped) process.exit(0);

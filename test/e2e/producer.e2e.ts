@@ -79,9 +79,10 @@ describe('POST /v1/tasks', () => {
     const response = await post(`${url}/v1/tasks`, SLEEP);
     expect(await problem(response)).toMatchObject({ status: 503, code: 'PUBLISH_RETURNED' });
     expect(response.headers.get('retry-after')).toBe('1');
-    await app.close();
-    app = await start();
-    url = await app.getUrl();
+  });
+
+  it('declares the queue again for those that come after', async () => {
+    await until('the queue is back', async () => (await post(`${url}/v1/tasks`, SLEEP)).status === 202);
   });
 
   it.each<[string, string, string, number, string]>([

@@ -79,7 +79,7 @@ it('starts without a broker, says so, works once it comes, and ends cleanly on S
   const file = readFileSync(join(folder, 'critical.jsonl'), 'utf8');
   const lines = file.trimEnd().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { level: string }).level)).toEqual(['critical', 'critical']);
-  for (const line of [...producer.lines, ...consumer.lines]) expect(line).toMatch(/^\{"level":/);
+  for (const line of [...producer.stdout, ...consumer.stdout]) expect(line).toMatch(/^\{"level":/);
 }, 90_000);
 
 it('names the problem of a wrong password, and never the password', async () => {

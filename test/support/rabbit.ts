@@ -51,7 +51,10 @@ export class Rabbit {
 
   /** How many messages are ready; undefined when there is no such queue. */
   depth(queue: string): Promise<number | undefined> {
-    return this.use(async (channel) => (await channel.checkQueue(queue)).messageCount).catch(() => undefined);
+    return this.use(async (channel) => (await channel.checkQueue(queue)).messageCount).catch((error: unknown) => {
+      if ((error as { code?: number }).code === 404) return undefined;
+      throw error;
+    });
   }
 
   /** Deletes a work queue and all that belongs to it. */

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { deadQueueOf } from '@mercury/messaging';
 import { ToolError } from '../broker/project';
 import type { Arrival } from './receiver';
 import type { Screen } from './screen';
-import { CAPACITY, MAX_ATTEMPTS, RETRY_DELAYS_MS, type System } from './system';
+import { CAPACITY, MAX_ATTEMPTS, QUEUE_NAME, RETRY_DELAYS_MS, type System } from './system';
 
 const SLEEPING_TASKS = 12;
 const SLEEP_MS = 500;
@@ -35,12 +36,11 @@ export class Scene {
     check(status === 202, `the batch was answered ${status}: ${JSON.stringify(body)}`);
     screen.line('POST /v1/tasks/batch: 202, all on disk');
     let most = 0;
-    const finished = () => system.events.filter((line) => line.includes('"type":"sleep"')).length;
     await system.until(`all ${SLEEPING_TASKS} tasks are done`, async () => {
-      const [running, waiting] = [await system.running(), await system.waiting()];
+      const { running, done } = await system.progress();
       most = Math.max(most, running);
-      screen.bar(waiting, running, SLEEPING_TASKS - waiting - running);
-      return finished() === SLEEPING_TASKS;
+      screen.bar(SLEEPING_TASKS - running - done, running, done);
+      return done === SLEEPING_TASKS;
     });
     screen.bar(0, 0, SLEEPING_TASKS);
     check(most === CAPACITY, `${most} tasks ran at once, not ${CAPACITY}`);
@@ -75,7 +75,8 @@ export class Scene {
     await system.until('the file has the critical event', async () =>
       (await readFile(system.logFile, 'utf8').catch(() => '')).includes(id),
     );
-    screen.good('kept in the dead queue with its reason; a critical event went to stdout and into the file');
+    screen.good(`kept in the queue ${deadQueueOf(QUEUE_NAME)} with its reason`);
+    screen.good(`a critical event went to the stdout of the logger and into ${system.logFile}`);
   }
 
   private async post(path: '/busy-once' | '/broken', data: object): Promise<Accepted> {

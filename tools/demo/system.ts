@@ -17,7 +17,7 @@ export const MAX_ATTEMPTS = 3;
 /** Shorter than the defaults, so that a retry is something to watch. */
 export const RETRY_DELAYS_MS = [1_000, 2_000];
 
-const QUEUE_NAME = `demo-${randomBytes(3).toString('hex')}`;
+export const QUEUE_NAME = `demo-${randomBytes(3).toString('hex')}`;
 const WAIT_TIMEOUT_MS = 30_000;
 const ASK_AGAIN_MS = 50;
 
@@ -40,9 +40,10 @@ export class System {
   constructor(private readonly screen: Screen) {}
 
   async start(): Promise<void> {
-    const rabbitUrl = await this.findBroker();
-    this.screen.good(`RabbitMQ at ${new URL(rabbitUrl).host}`);
     this.folder = await mkdtemp(join(tmpdir(), 'mercury-demo-'));
+    const rabbitUrl = await this.findBroker();
+    if (this.stopping) throw new ToolError('DEMO_FAILED', 'The demo was stopped.');
+    this.screen.good(`RabbitMQ at ${new URL(rabbitUrl).host}`);
     this.logFile = join(this.folder, 'critical.jsonl');
     const secret = `whsec_${randomBytes(24).toString('base64')}`;
     this.receiver = new Receiver(secret, (arrival) => this.onArrival(arrival));
@@ -76,19 +77,16 @@ export class System {
     this.channel.on('error', () => undefined);
   }
 
-  /** Tasks that wait in the queue. */
-  async waiting(): Promise<number> {
-    return (await this.channel!.checkQueue(QUEUE_NAME)).messageCount;
-  }
-
   async deadLetters(): Promise<number> {
     return (await this.channel!.checkQueue(deadQueueOf(QUEUE_NAME))).messageCount;
   }
 
-  /** Tasks that the consumer runs now, as its metrics say. */
-  async running(): Promise<number> {
+  /** How many tasks the consumer runs now, and how many `sleep` tasks it has done, as its metrics say. */
+  async progress(): Promise<{ running: number; done: number }> {
     const metrics = await (await fetch(`${this.urls.consumer}/metrics`)).text();
-    return Number(/^mercury_tasks_running (\d+)$/m.exec(metrics)?.[1] ?? NaN);
+    const [, running = NaN] = /^mercury_tasks_running (\d+)$/m.exec(metrics) ?? [];
+    const [, done = 0] = /^mercury_task_attempts_total\{type="sleep",outcome="success"\} (\d+)$/m.exec(metrics) ?? [];
+    return { running: Number(running), done: Number(done) };
   }
 
   async post(path: string, body: unknown): Promise<{ status: number; body: unknown }> {
@@ -124,6 +122,7 @@ export class System {
     if (this.folder) await rm(this.folder, { recursive: true, force: true });
     // A broker of the demo's own goes with all that is in it.
     if (!this.broker) return this.removeQueues();
+    if (!this.channel) this.screen.line('The broker is starting: it ends when it has started.');
     const broker = await this.broker.catch(() => undefined);
     await broker?.release();
   }
@@ -157,6 +156,7 @@ export class System {
   ): Promise<void> {
     const port = await portNear(wantedPort);
     if (this.stopping) throw new ToolError('DEMO_FAILED', 'The demo was stopped.');
+    if (port !== wantedPort) this.screen.line(`Port ${wantedPort} is taken: the ${name} listens on ${port}`);
     this.urls[name] = `http://127.0.0.1:${port}`;
     this.apps.push(new AppProcess(name, { ...env, PORT: String(port) }, onLine));
   }

@@ -141,12 +141,15 @@ export class Connection {
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
-        if (model) socketOf(model)?.destroy();
+        // With an error, or amqplib does not hear of it and its heartbeat keeps the process alive.
+        if (model) socketOf(model)?.destroy(new Error('The broker did not answer the close in time.'));
         resolve();
       }, CLOSE_TIMEOUT_MS);
     });
     await Promise.race([polite, deadline]);
     clearTimeout(timer);
+    // Also after a polite end: a blocked connection with unsent bytes would live on until they are taken.
+    if (model) socketOf(model)?.destroy();
   }
 
   private fail(error: unknown): BrokerError {
@@ -241,9 +244,9 @@ export function reportProblems(connection: Connection, onProblem: (problem: Brok
 
 function connectionProblem(error: unknown): BrokerError {
   const text = error instanceof Error ? error.message || error.name : 'connection closed';
-  // 403 for the login, 530 for the vhost.
-  if (/ACCESS[-_]REFUSED|NOT[-_]ALLOWED/.test(text)) {
-    const message = 'The broker refused the user or the password of rabbitUrl, or the user may not use its vhost.';
+  // 403 for the login. A vhost that does not exist, may not be used or is full, amqplib tells in other words.
+  if (/ACCESS[-_]REFUSED|NOT[-_]ALLOWED|Expected ConnectionOpenOk/.test(text)) {
+    const message = 'The broker refused the user or the password of rabbitUrl, or its vhost to this user.';
     return new BrokerError('BROKER_ACCESS_REFUSED', message, { cause: error });
   }
   const message = `The broker cannot be reached (${text}); trying again. Is it running, and is rabbitUrl right?`;
@@ -251,6 +254,6 @@ function connectionProblem(error: unknown): BrokerError {
 }
 
 /** amqplib has no public way to end a connection whose peer does not answer. */
-function socketOf(model: ChannelModel): { destroy(): void } | undefined {
-  return (model.connection as { stream?: { destroy(): void } }).stream;
+function socketOf(model: ChannelModel): { destroy(error?: Error): void } | undefined {
+  return (model.connection as { stream?: { destroy(error?: Error): void } }).stream;
 }

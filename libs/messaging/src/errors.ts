@@ -52,6 +52,19 @@ export class PublishError extends MercuryError {
  */
 export class BrokerError extends MercuryError {}
 
+/** What went wrong on the broker, with its own words: an error of ours as it is, any other as a lost channel. */
+export function brokerProblem(what: string, cause: unknown): MercuryError {
+  if (cause instanceof MercuryError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const code = /PRECONDITION[-_]FAILED/.test(text) ? 'BROKER_TOPOLOGY_MISMATCH' : 'BROKER_CHANNEL_LOST';
+  return new BrokerError(code, `${what}: ${text}`, { cause });
+}
+
+/** For what is asked of something after its `stop`. */
+export function stopped(what: string): MercuryError {
+  return new MercuryError('STOPPED', `The ${what} is stopped. Make a new one.`);
+}
+
 /** Throw it from a handler to end the task as a dead letter now, without another attempt. */
 export class DiscardTask extends MercuryError {
   constructor(message: string, options?: { code?: string; cause?: unknown }) {
@@ -73,12 +86,14 @@ export class RetryTask extends MercuryError {
   }
 }
 
-/** What anything thrown says about itself: a code for programs and a message for people. */
+/** What anything thrown says about itself: a code for programs and a message for people. Never throws. */
 export function describeError(error: unknown): { code: string; message: string } {
-  if (error instanceof MercuryError) return { code: error.code, message: error.message };
-  if (error instanceof Error) return { code: 'HANDLER_FAILED', message: `${error.name}: ${error.message}` };
-  return {
-    code: 'HANDLER_FAILED',
-    message: typeof error === 'string' ? error : inspect(error, { breakLength: Infinity }),
-  };
+  try {
+    if (error instanceof MercuryError) return { code: String(error.code), message: String(error.message) };
+    if (error instanceof Error) return { code: 'HANDLER_FAILED', message: `${error.name}: ${error.message}` };
+    const message = typeof error === 'string' ? error : inspect(error, { breakLength: Infinity });
+    return { code: 'HANDLER_FAILED', message };
+  } catch {
+    return { code: 'HANDLER_FAILED', message: 'An error that cannot be described.' };
+  }
 }

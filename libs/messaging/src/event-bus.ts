@@ -3,10 +3,10 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { decodeJsonObject, encodeJson } from './codec';
 import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
-import { BrokerError, InvalidMessageError, MercuryError } from './errors';
+import { BrokerError, InvalidMessageError, MercuryError, brokerProblem, stopped } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
-import { backoffMs, delay } from './retry-policy';
+import { backoffMs, delay, within } from './retry-policy';
 import type { JsonObject } from './task';
 
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -58,6 +58,7 @@ export class EventBus {
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
   private readonly subscriptions = new Set<Subscription>();
+  private receiving: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
   /**
@@ -97,7 +98,7 @@ export class EventBus {
    * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`; with `mandatory` also `PUBLISH_RETURNED`.
    */
   async publish(key: string, data: object, options: PublishEventOptions = {}): Promise<void> {
-    if (Buffer.byteLength(key) > 255) throw new InvalidMessageError('EVENT_INVALID', 'A key has at most 255 bytes.');
+    checkRouting(key, options.headers);
     const content = encodeJson(data, 'EVENT', DEFAULTS.maxPayloadBytes);
     const properties = {
       messageId: randomUUID(),
@@ -120,8 +121,11 @@ export class EventBus {
    * Receives events from now on. After a lost connection it subscribes again, with a new queue: the events in between
    * are missed. An event that is no JSON object is reported as a problem and skipped, as is a handler that throws.
    * @param bindings an event that fits any of them is received, once.
+   * @throws InvalidMessageError `EVENT_INVALID` for a key or header that cannot be. @throws MercuryError `STOPPED`.
    */
   subscribe(bindings: readonly Binding[], handler: (event: BusEvent) => unknown): Subscription {
+    if (this.stopping) throw stopped('bus');
+    for (const { key = '', headers } of bindings) checkRouting(key, headers);
     const { consuming } = this.broker.connections;
     const closed = new AbortController();
     let problem: MercuryError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not subscribed yet.');
@@ -154,7 +158,8 @@ export class EventBus {
         this.subscriptions.delete(subscription);
         consuming.events.off('failed', state.failed);
         closed.abort();
-        await done;
+        // The handler that runs now may end; no other begins.
+        await within(DRAIN_TIMEOUT_MS, Promise.all([done, this.receiving]));
       },
     };
     this.subscriptions.add(subscription);
@@ -187,17 +192,21 @@ export class EventBus {
       try {
         await this.broker.connections.consuming.untilConnected(closed);
         const channel = await this.broker.connections.consuming.openChannel();
-        const lost = await this.bind(channel, bindings, handler);
-        failures = 0;
-        state.bound();
-        await eitherAborted(lost, closed);
-        await closeChannel(channel);
+        let lost: AbortSignal;
+        try {
+          lost = await this.receiveOn(channel, bindings, handler, closed);
+          failures = 0;
+          state.bound();
+          await aborted(AbortSignal.any([lost, closed]));
+        } finally {
+          await closeChannel(channel);
+        }
         if (!closed.aborted)
           throw new BrokerError('BROKER_CHANNEL_LOST', 'The subscription was lost: events are missed.');
       } catch (cause) {
         if (closed.aborted) return;
         failures += 1;
-        const problem = cause instanceof MercuryError ? cause : cannotSubscribe(cause);
+        const problem = brokerProblem('Cannot subscribe; trying again', cause);
         state.failed(problem);
         this.events.emit('problem', problem);
         await delay(backoffMs(failures, SUBSCRIBE_AGAIN_CAP_MS), closed);
@@ -206,10 +215,11 @@ export class EventBus {
   }
 
   /** Resolves, once events arrive, to the loss of the subscription. */
-  private async bind(
+  private async receiveOn(
     channel: ConfirmChannel,
     bindings: readonly Binding[],
     handler: (event: BusEvent) => unknown,
+    closed: AbortSignal,
   ): Promise<AbortSignal> {
     const lost = new AbortController();
     channel.once('close', () => lost.abort());
@@ -225,7 +235,8 @@ export class EventBus {
     let last = Promise.resolve();
     await channel.consume(queue, (message) => {
       if (!message) return lost.abort();
-      last = last.then(() => this.receive(channel, message, handler));
+      last = last.then(() => (closed.aborted ? undefined : this.receive(channel, message, handler)));
+      this.receiving = last;
     });
     return lost.signal;
   }
@@ -265,15 +276,21 @@ export class EventBus {
   }
 }
 
-async function eitherAborted(first: AbortSignal, second: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const finish = () => resolve();
-    if (first.aborted || second.aborted) return finish();
-    first.addEventListener('abort', finish, { once: true });
-    second.addEventListener('abort', finish, { once: true });
-  });
+/** Refused by the broker they would close the channel, or the connection with all that is on it. */
+function checkRouting(key: unknown, headers: Readonly<Record<string, unknown>> = {}): void {
+  if (typeof key !== 'string' || Buffer.byteLength(key) > 255) {
+    throw new InvalidMessageError('EVENT_INVALID', 'A key is a string of at most 255 bytes.');
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    const fits = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+    if (!fits || Buffer.byteLength(name) > 255 || name === 'CC' || name === 'BCC') {
+      const message = `Header "${name}" must be a string, a boolean or a finite number, and must not be CC or BCC.`;
+      throw new InvalidMessageError('EVENT_INVALID', message);
+    }
+  }
 }
 
-function cannotSubscribe(cause: unknown): BrokerError {
-  return new BrokerError('BROKER_CHANNEL_LOST', 'Cannot subscribe; trying again.', { cause });
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

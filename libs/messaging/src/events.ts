@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { MercuryError } from './errors';
+import type { MercuryError, PublishFailure } from './errors';
 import type { Outcome } from './outcome';
 import type { Task } from './task';
 
@@ -28,38 +28,46 @@ export interface WorkerEvents extends ConnectionEvents {
 
 export interface ClientEvents extends ConnectionEvents {
   /** Once per publish. `outcome` is `confirmed` or why not. */
-  published: [outcome: string, durationMs: number];
+  published: [outcome: 'confirmed' | PublishFailure, durationMs: number];
 }
 
 /** Typed events whose listeners cannot hurt the one who emits: what a listener throws becomes a Node warning. */
-export class Events<Map extends Record<keyof Map, unknown[]>> {
+export class Events<EventMap extends Record<keyof EventMap, unknown[]>> {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
 
-  on<Name extends keyof Map & string>(name: Name, listener: (...args: Map[Name]) => void): this {
+  on<Name extends keyof EventMap & string>(name: Name, listener: (...args: EventMap[Name]) => void): this {
     this.emitter.on(name, listener as (...args: unknown[]) => void);
     return this;
   }
 
-  once<Name extends keyof Map & string>(name: Name, listener: (...args: Map[Name]) => void): this {
+  once<Name extends keyof EventMap & string>(name: Name, listener: (...args: EventMap[Name]) => void): this {
     this.emitter.once(name, listener as (...args: unknown[]) => void);
     return this;
   }
 
-  off<Name extends keyof Map & string>(name: Name, listener: (...args: Map[Name]) => void): this {
+  off<Name extends keyof EventMap & string>(name: Name, listener: (...args: EventMap[Name]) => void): this {
     this.emitter.off(name, listener as (...args: unknown[]) => void);
     return this;
   }
 
-  emit<Name extends keyof Map & string>(name: Name, ...args: Map[Name]): void {
+  emit<Name extends keyof EventMap & string>(name: Name, ...args: EventMap[Name]): void {
     if (name === 'problem' && this.emitter.listenerCount(name) === 0) {
       const problem = args[0] as MercuryError;
       process.emitWarning(problem.message, { type: 'MercuryWarning', code: problem.code });
       return;
     }
-    try {
-      this.emitter.emit(name, ...args);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
+    // One by one: a listener that fails must not keep the others from hearing.
+    for (const listener of this.emitter.rawListeners(name)) {
+      try {
+        const result: unknown = (listener as (...args: unknown[]) => unknown)(...args);
+        if (result instanceof Promise) result.catch(warn);
+      } catch (error) {
+        warn(error);
+      }
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
 }

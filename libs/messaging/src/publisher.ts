@@ -1,12 +1,16 @@
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
-import { BrokerError, type MercuryError, PublishError, type PublishFailure } from './errors';
+import { BrokerError, brokerProblem, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
-import { backoffMs, delay } from './retry-policy';
+import { backoffMs, delay, within } from './retry-policy';
 
 const MOST_UNCONFIRMED = 1_000;
 const MOST_UNCONFIRMED_BYTES = 32 * 1_048_576;
 const REOPEN_CAP_MS = 5_000;
+const SETUP_END_MS = 1_000;
+/** What waits for a connection is bounded, too: more is refused at once instead of filling the memory. */
+const MOST_WAITING = 20_000;
+const MOST_WAITING_BYTES = 64 * 1_048_576;
 
 export interface Outgoing {
   exchange: string;
@@ -15,6 +19,8 @@ export interface Outgoing {
   properties: Options.Publish;
   /** Whether it is a failure when no queue takes the message. */
   mandatory: boolean;
+  /** Once sent, waits for its confirm as long as the channel lives: sending it again would only make copies. */
+  patient?: boolean;
 }
 
 interface Entry {
@@ -44,6 +50,7 @@ export class Publisher {
   private readonly lines = new Set<Line>();
   private current: Line | undefined;
   private readonly waiting = new Set<Entry>();
+  private waitingBytes = 0;
   private readonly closed = new AbortController();
   private readonly onBlocked = () => this.refuseWaiting();
   private readonly onFailed = (problem: BrokerError) => {
@@ -89,11 +96,17 @@ export class Publisher {
       const entry: Entry = { message, startedAtMs, returned: undefined, settled: false, resolve, reject };
       if (this.closed.signal.aborted) return this.fail(entry, 'not-sent', 'The publisher is closed.');
       if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
+      if (this.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');
       this.open();
-      this.waiting.add(entry);
+      this.wait(entry);
       this.armDeadline();
       this.sendWaiting();
     });
+  }
+
+  /** Runs the setup again and goes on with a new channel: something that was declared is gone. */
+  renew(): void {
+    if (this.current) this.replace(this.current);
   }
 
   /** Resolves when nothing is waiting or unconfirmed any more, or after `timeoutMs`. Then closes the channel. */
@@ -107,7 +120,8 @@ export class Publisher {
       await closeChannel(line.channel);
     }
     clearTimeout(this.deadlineTimer);
-    await this.keeper;
+    // A setup that a frozen broker does not answer ends with the connection.
+    await within(SETUP_END_MS, this.keeper);
   }
 
   private async keepOpen(): Promise<void> {
@@ -150,9 +164,25 @@ export class Publisher {
     for (const entry of this.waiting) {
       const line = this.current;
       if (!line || !this.hasRoom(entry)) return;
-      this.waiting.delete(entry);
+      this.unwait(entry);
       this.send(line, entry);
     }
+  }
+
+  private isFull({ message }: Entry): boolean {
+    return (
+      this.waiting.size >= MOST_WAITING ||
+      (this.waiting.size > 0 && this.waitingBytes + message.content.length > MOST_WAITING_BYTES)
+    );
+  }
+
+  private wait(entry: Entry): void {
+    this.waiting.add(entry);
+    this.waitingBytes += entry.message.content.length;
+  }
+
+  private unwait(entry: Entry): void {
+    if (this.waiting.delete(entry)) this.waitingBytes -= entry.message.content.length;
   }
 
   private hasRoom(entry: Entry): boolean {
@@ -182,7 +212,8 @@ export class Publisher {
     } catch (cause) {
       line.unconfirmed.delete(entry);
       line.bytes -= content.length;
-      this.fail(entry, 'not-sent', 'The message cannot be written as AMQP: check its headers.', cause);
+      const text = cause instanceof Error ? cause.message : String(cause);
+      this.fail(entry, 'not-sent', `The message could not be written to the channel: ${text}`, cause);
       this.replace(line);
     }
   }
@@ -243,7 +274,7 @@ export class Publisher {
   }
 
   private fail(entry: Entry, outcome: PublishFailure, message: string, cause?: unknown): void {
-    this.waiting.delete(entry);
+    this.unwait(entry);
     if (entry.settled) return;
     entry.settled = true;
     this.events.emit('published', outcome, performance.now() - entry.startedAtMs);
@@ -265,14 +296,18 @@ export class Publisher {
   }
 
   private oldestStartMs(): number | undefined {
-    for (const entry of this.pending()) return entry.startedAtMs;
+    for (const entry of this.pending()) if (this.hasDeadline(entry)) return entry.startedAtMs;
     return undefined;
+  }
+
+  private hasDeadline(entry: Entry): boolean {
+    return !entry.message.patient || this.waiting.has(entry);
   }
 
   private failLate(): void {
     const lateBeforeMs = performance.now() - this.timeoutMs;
     for (const entry of this.pending()) {
-      if (entry.startedAtMs > lateBeforeMs) continue;
+      if (entry.startedAtMs > lateBeforeMs || !this.hasDeadline(entry)) continue;
       if (this.waiting.has(entry)) {
         const why = this.problem?.message ?? 'too many messages wait for their confirm.';
         this.fail(entry, 'not-sent', `Not sent within ${this.timeoutMs} ms: ${why}`, this.problem);
@@ -309,10 +344,7 @@ export class Publisher {
   }
 
   private report(error: unknown): void {
-    const problem =
-      error instanceof BrokerError
-        ? error
-        : new BrokerError('BROKER_CHANNEL_LOST', 'Publishing could not be set up; trying again.', { cause: error });
+    const problem = brokerProblem('Publishing could not be set up; trying again', error);
     this.setupProblem = problem;
     this.events.emit('problem', problem);
   }

@@ -38,3 +38,12 @@ export function delay(timeoutMs: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', finish);
   });
 }
+
+/** Waits for work, whether it fails or not, but no longer than the deadline. */
+export async function within(timeoutMs: number, work: Promise<unknown> | undefined): Promise<void> {
+  if (!work) return;
+  const done = new AbortController();
+  const end = () => done.abort();
+  work.then(end, end);
+  await delay(timeoutMs, done.signal);
+}

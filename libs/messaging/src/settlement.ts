@@ -1,6 +1,7 @@
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { isTraceparent, type Identity } from './codec';
 import { deadLetterHeaders } from './dead-letter';
+import { BrokerError, MercuryError, PublishError } from './errors';
 import type { Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
 import { backoffMs, delay } from './retry-policy';
@@ -8,6 +9,9 @@ import { HEADER } from './task';
 import { EXCHANGE, retryQueueOf, suspectQueueOf } from './topology';
 
 const RETRY_CAP_MS = 5_000;
+const HELD_AFTER_MS = 5_000;
+
+const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
 
 /** A message as it arrived, with the only channel on which it may be acked. */
 export interface Delivery {
@@ -22,16 +26,21 @@ export interface Delivery {
  * elsewhere and then the ack, in this order: a crash in between duplicates the task, the other order would lose it.
  */
 export class Settlement {
-  private unsaved = 0;
+  /** Deliveries that could not be stored elsewhere yet, each with why. They are held, unacked, until they can be. */
+  private readonly held = new Map<Delivery, MercuryError>();
 
   constructor(
     private readonly publisher: Publisher,
     private readonly queueName: string,
+    private readonly onProblem: (problem: MercuryError) => void,
   ) {}
 
-  /** How many deliveries could not be stored elsewhere so far and are held, unacked, until they can be. */
-  get waiting(): number {
-    return this.unsaved;
+  /** Why finished tasks are held; undefined when none are. */
+  get problem(): MercuryError | undefined {
+    const [why] = this.held.values();
+    if (!why) return undefined;
+    const message = `${this.held.size} finished tasks wait to be stored as retry or dead letter: ${why.message}`;
+    return new BrokerError('BROKER_BLOCKED', message, { cause: why });
   }
 
   /** Resolves to whether the broker was told; false when the channel was lost first, and the task comes again. */
@@ -57,28 +66,37 @@ export class Settlement {
   }
 
   private async move(delivery: Delivery, elsewhere: Outgoing): Promise<boolean> {
-    if (!(await this.publishUntilConfirmed(elsewhere, delivery.lost))) return false;
+    if (!(await this.publishUntilConfirmed(delivery, elsewhere))) return false;
     return ack(delivery);
   }
 
   /** Not confirmed: never ack. The delivery keeps its slot, and is tried again until it is safe or the channel is lost. */
-  private async publishUntilConfirmed(message: Outgoing, lost: AbortSignal): Promise<boolean> {
-    let held = false;
+  private async publishUntilConfirmed(delivery: Delivery, message: Outgoing): Promise<boolean> {
+    const { lost } = delivery;
+    const slow = setTimeout(() => this.hold(delivery, stillWaiting), HELD_AFTER_MS);
     try {
       for (let failures = 1; !lost.aborted; failures++) {
         try {
-          await this.publisher.publish(message);
-          return true;
-        } catch {
-          if (!held) this.unsaved += 1;
-          held = true;
+          await orLost(this.publisher.publish(message), lost);
+          return !lost.aborted;
+        } catch (error) {
+          this.hold(delivery, error instanceof MercuryError ? error : stillWaiting);
+          // The queue that should take it was deleted: the next try is after declaring it again.
+          if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();
           await delay(backoffMs(failures, RETRY_CAP_MS), lost);
         }
       }
       return false;
     } finally {
-      if (held) this.unsaved -= 1;
+      clearTimeout(slow);
+      this.held.delete(delivery);
     }
+  }
+
+  private hold(delivery: Delivery, why: MercuryError): void {
+    const isFirst = this.held.size === 0;
+    this.held.set(delivery, why);
+    if (isFirst && this.problem) this.onProblem(this.problem);
   }
 
   private retryOf(message: Message, identity: Identity, retryQueue: string): Outgoing {
@@ -118,7 +136,7 @@ function forward(
   if (typeof contentEncoding === 'string') properties.contentEncoding = contentEncoding;
   if (typeof timestamp === 'number') properties.timestamp = timestamp;
   if (typeof appId === 'string') properties.appId = appId;
-  return { exchange, routingKey, content: message.content, properties, mandatory: true };
+  return { exchange, routingKey, content: message.content, properties, mandatory: true, patient: true };
 }
 
 /**
@@ -139,6 +157,18 @@ function ownHeaders(identity: Identity): Record<string, string | number> {
 function firstFailureMs(identity: Identity, nowMs: number): number {
   const earlier = identity.headers[HEADER.firstFailedAtMs];
   return typeof earlier === 'number' ? earlier : nowMs;
+}
+
+/** Resolves also when the delivery is lost: then nobody needs the confirm any more. */
+async function orLost(publish: Promise<void>, lost: AbortSignal): Promise<void> {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  lost.addEventListener('abort', end);
+  try {
+    await Promise.race([publish, ended]);
+  } finally {
+    lost.removeEventListener('abort', end);
+  }
 }
 
 /** A closed channel throws here; its deliveries are already back in the queue, so there is nothing to save. */

@@ -11,7 +11,8 @@ const TURN_MS = 5_000;
 
 /** What the worker does for its suspects. */
 export interface SuspectHost {
-  readonly stopping: boolean;
+  /** Aborts when the worker is told to stop. */
+  readonly leaving: AbortSignal;
   /** Takes no more from the work queue. Resolves once nothing runs. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -51,9 +52,9 @@ export class Suspects {
    * nothing runs, so that nobody else's end is counted against it. Ends with the channel or the worker.
    */
   async watch(channel: ConfirmChannel, lost: AbortSignal): Promise<void> {
-    while (!lost.aborted && !this.host.stopping) {
+    while (!lost.aborted && !this.host.leaving.aborted) {
       await this.untilNextLook(lost);
-      if (lost.aborted || this.host.stopping) return;
+      if (lost.aborted || this.host.leaving.aborted) return;
       const { messageCount } = await channel.checkQueue(this.queue);
       if (messageCount > 0) await this.takeTurn(channel, lost);
     }
@@ -62,7 +63,7 @@ export class Suspects {
   private async takeTurn(channel: ConfirmChannel, lost: AbortSignal): Promise<void> {
     const untilMs = performance.now() + TURN_MS;
     await this.host.pause();
-    while (!lost.aborted && !this.host.stopping && performance.now() < untilMs) {
+    while (!lost.aborted && !this.host.leaving.aborted && performance.now() < untilMs) {
       const message = await channel.get(this.queue);
       if (!message) break;
       await this.host.runAlone({ message, channel, lost });
@@ -73,6 +74,6 @@ export class Suspects {
   /** With jitter: workers that look at the same time would all pause for the same suspect. */
   private async untilNextLook(lost: AbortSignal): Promise<void> {
     this.wake = new AbortController();
-    await delay(LOOK_EVERY_MS * (0.5 + Math.random()), AbortSignal.any([this.wake.signal, lost]));
+    await delay(LOOK_EVERY_MS * (0.5 + Math.random()), AbortSignal.any([this.wake.signal, lost, this.host.leaving]));
   }
 }

@@ -30,7 +30,8 @@ class FakeBroker {
         const refusal = difference(name, this.queues.get(name) ?? wanted, wanted);
         if (refusal === undefined) return void this.queues.set(name, this.queues.get(name) ?? wanted);
         await channel.close();
-        throw new Error(`Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message "${refusal}"`);
+        const text = `Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message "${refusal}"`;
+        throw Object.assign(new Error(text), { code: 406 });
       },
       bindQueue: async (queue: string, exchange: string, key: string) => {
         if (!this.queues.has(queue) || !this.exchanges.has(exchange)) throw new Error('404 (NOT-FOUND)');
@@ -146,6 +147,16 @@ describe('declareTaskTopology', () => {
     ['a queue that a restart deletes', 'reports', { durable: false, arguments: work }],
     ['a classic dead queue', 'reports.dead', { durable: true, arguments: {} }],
     ['a classic retry level', 'reports.retry.60000', { durable: true, arguments: {} }],
+    [
+      'a level that gives nothing back',
+      'reports.retry.60000',
+      { durable: true, arguments: { ...work, 'x-message-ttl': 60_000 } },
+    ],
+    [
+      'a dead queue that drops',
+      'reports.dead',
+      { durable: true, arguments: { ...keeping, 'x-overflow': 'drop-head' } },
+    ],
   ])('refuses %s: it cannot keep the promise', async (_what, name, queue) => {
     broker.queues.set(name, queue);
     await expect(declare()).rejects.toMatchObject({

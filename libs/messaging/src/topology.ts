@@ -31,6 +31,11 @@ const QUORUM: QueueArguments = {
   'x-max-length': 1_000_000,
 };
 
+/** With another overflow than ours a queue drops what it was to keep. */
+const KEEPER_NEEDS = ['x-overflow'];
+/** With other values of these a level never gives its tasks back. */
+const LEVEL_NEEDS = ['x-overflow', 'x-message-ttl', 'x-dead-letter-exchange', 'x-dead-letter-routing-key'];
+
 /** at-least-once: the broker keeps a dead-lettered message until its target has confirmed it (RabbitMQ docs, quorum queues). */
 export function workQueueArguments(queueName: string): QueueArguments {
   return {
@@ -68,14 +73,19 @@ export async function declareTaskTopology(
   await closeChannel(exchanges);
 
   const deadQueue = deadQueueOf(queueName);
-  await declareQueue(connection, UNROUTED_QUEUE, keepingQueueArguments, onMismatch);
-  await declareQueue(connection, deadQueue, keepingQueueArguments, onMismatch);
-  await declareQueue(connection, suspectQueueOf(queueName), workQueueArguments(queueName), onMismatch);
-  await declareQueue(connection, queueName, workQueueArguments(queueName), onMismatch);
-  for (const levelMs of retryDelaysMs) {
-    const level = retryQueueOf(queueName, levelMs);
-    await declareQueue(connection, level, retryQueueArguments(queueName, levelMs), onMismatch);
-  }
+  const work = workQueueArguments(queueName);
+  // Together: each costs some round trips, and a first `put` over a slow line waits for all of them.
+  const declare = (name: string, args: QueueArguments, needed: readonly string[]) =>
+    declareQueue(connection, name, args, needed, onMismatch);
+  await Promise.all([
+    declare(UNROUTED_QUEUE, keepingQueueArguments, KEEPER_NEEDS),
+    declare(deadQueue, keepingQueueArguments, KEEPER_NEEDS),
+    declare(suspectQueueOf(queueName), work, KEEPER_NEEDS),
+    declare(queueName, work, []),
+    ...retryDelaysMs.map((levelMs) =>
+      declare(retryQueueOf(queueName, levelMs), retryQueueArguments(queueName, levelMs), LEVEL_NEEDS),
+    ),
+  ]);
 
   const bindings = await connection.openChannel();
   await bindings.bindQueue(UNROUTED_QUEUE, EXCHANGE.unrouted, '');
@@ -86,42 +96,50 @@ export async function declareTaskTopology(
   await closeChannel(bindings);
 }
 
-/** One channel per declare: a refused declare closes its channel. */
+/**
+ * One channel per declare: a refused declare closes its channel.
+ * @param needed the arguments without which tasks would be lost in this queue.
+ */
 async function declareQueue(
   connection: Connection,
   name: string,
   args: QueueArguments,
+  needed: readonly string[],
   onMismatch: (problem: BrokerError) => void,
 ): Promise<void> {
   const refusal = await refusalOf(connection, name, args);
   if (!refusal) return;
   const problem = mismatch(name, refusal);
-  if (!(await isDurableQuorum(connection, name))) throw problem;
+  const found = await durableQuorumArguments(connection, name);
+  if (!found || needed.some((key) => found[key] !== args[key])) throw problem;
   onMismatch(problem);
 }
 
 /**
- * Whether the existing queue is a durable quorum queue. No method of the protocol tells a queue's arguments, but each
- * refusal names one that differs, with its current value: so ask again with that value until the broker agrees, or
- * until the difference is the type or durability itself.
+ * The arguments of an existing durable quorum queue; undefined when it is none. No method of the protocol tells them,
+ * but each refusal names one that differs, with its current value: so ask again with that value until the broker agrees,
+ * or until the difference is the type or durability itself.
  */
-async function isDurableQuorum(connection: Connection, name: string): Promise<boolean> {
+async function durableQuorumArguments(connection: Connection, name: string): Promise<QueueArguments | undefined> {
   const args: QueueArguments = { 'x-queue-type': 'quorum' };
   for (let tries = 0; tries < 20; tries++) {
     const refusal = await refusalOf(connection, name, args);
-    if (!refusal) return true;
+    if (!refusal) return args;
     const difference = /inequivalent arg '([^']+)' .*current is (?:none|the value '([^']*)' of type '(\w+)')/.exec(
       refusal.message,
     );
     const [, key, value, type] = difference ?? [];
-    if (key === undefined || key === 'x-queue-type' || !key.startsWith('x-')) return false;
+    if (key === undefined || key === 'x-queue-type' || !key.startsWith('x-')) return undefined;
     if (value === undefined) delete args[key];
     else args[key] = type === 'longstr' ? value : Number(value);
   }
-  return false;
+  return undefined;
 }
 
-/** What the broker says against this declaration; undefined when it agrees. */
+/**
+ * What the broker says against this declaration; undefined when it agrees. Only 405 (somebody's exclusive queue) and 406
+ * (other arguments) speak of the queue; anything else, such as a lost channel, says nothing about it.
+ */
 async function refusalOf(connection: Connection, name: string, args: QueueArguments): Promise<Error | undefined> {
   const channel = await connection.openChannel();
   try {
@@ -129,7 +147,10 @@ async function refusalOf(connection: Connection, name: string, args: QueueArgume
     await closeChannel(channel);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    const { code, message } = error as Error & { code?: number };
+    if (code === 403) throw new BrokerError('BROKER_ACCESS_REFUSED', `Queue "${name}": ${message}`, { cause: error });
+    if (code !== 405 && code !== 406) throw error;
+    return error as Error;
   }
 }
 

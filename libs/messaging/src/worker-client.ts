@@ -1,7 +1,7 @@
 import { resolveClient, type ResolvedClient, type WorkerClientOptions } from './config';
 import { encodeTask, type PutOptions } from './codec';
 import { useConnections, type BrokerUse } from './connection';
-import type { BrokerError, MercuryError } from './errors';
+import { PublishError, type BrokerError, type MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
 import { EXCHANGE, declareTaskTopology } from './topology';
@@ -58,7 +58,13 @@ export class WorkerClient {
   async put(body: object, options: PutOptions = {}): Promise<string> {
     const { id, content, properties } = encodeTask(body, options, this.config.maxPayloadBytes);
     const routingKey = this.config.queueName;
-    await this.publisher.publish({ exchange: EXCHANGE.tasks, routingKey, content, properties, mandatory: true });
+    try {
+      await this.publisher.publish({ exchange: EXCHANGE.tasks, routingKey, content, properties, mandatory: true });
+    } catch (error) {
+      // The queue was deleted. This task is refused; the next one finds it declared again.
+      if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();
+      throw error;
+    }
     return id;
   }
 

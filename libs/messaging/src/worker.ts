@@ -3,13 +3,14 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { identify, type Identity } from './codec';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
-import { BrokerError, MercuryError } from './errors';
+import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type TaskRunner } from './execution';
 import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
-import { backoffMs, delay } from './retry-policy';
+import { backoffMs, delay, within } from './retry-policy';
 import { Settlement, type Delivery } from './settlement';
+import { Slots } from './slots';
 import { Suspects, isSuspect, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
@@ -23,6 +24,7 @@ interface Consumption {
 
 const CONSUME_AGAIN_CAP_MS = 5_000;
 const CONFIRMS_TIMEOUT_MS = 5_000;
+const BROKER_ANSWER_MS = 3_000;
 /** Problems that do not go away by themselves: `start` tells its caller. */
 const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
@@ -42,10 +44,11 @@ export abstract class Worker<Body = JsonObject> {
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
   private readonly settlement: Settlement;
-  /** One per attempt that runs, to abort it. */
-  private readonly running = new Set<AbortController>();
+  private readonly slots: Slots;
+  /** Aborts when `stop` is called: nothing is consumed anew. */
+  private readonly leaving = new AbortController();
+  /** Aborts when the drain is over: what still runs is left to others. */
   private readonly stopped = new AbortController();
-  private whenIdle: (() => void)[] = [];
   private consumption: Consumption | undefined;
   private readonly suspects: Suspects;
   private currentProblem: MercuryError | undefined = new BrokerError(
@@ -66,7 +69,8 @@ export abstract class Worker<Body = JsonObject> {
     const publishEvents = new Events<ClientEvents>().on('problem', onProblem);
     const declare = () => this.declare();
     this.publisher = new Publisher(this.broker.connections.publishing, declare, publishTimeoutMs, publishEvents);
-    this.settlement = new Settlement(this.publisher, queueName);
+    this.settlement = new Settlement(this.publisher, queueName, onProblem);
+    this.slots = new Slots(this.config.capacity);
     this.suspects = new Suspects(queueName, this.suspectHost());
   }
 
@@ -84,7 +88,7 @@ export abstract class Worker<Body = JsonObject> {
 
   /** How many tasks run now. */
   get runningCount(): number {
-    return this.running.size;
+    return this.slots.runningCount;
   }
 
   get queueName(): string {
@@ -97,13 +101,7 @@ export abstract class Worker<Body = JsonObject> {
 
   /** Why the worker does not make progress now; undefined when it does. For readiness checks. */
   get problem(): MercuryError | undefined {
-    const unsaved = this.settlement.waiting;
-    if (unsaved === 0) return this.currentProblem;
-    const why = this.publisher.problem?.message ?? 'is the dead queue full?';
-    return new BrokerError(
-      'BROKER_BLOCKED',
-      `${unsaved} finished tasks wait to be stored as retry or dead letter: ${why}`,
-    );
+    return this.settlement.problem ?? this.currentProblem;
   }
 
   /**
@@ -111,17 +109,22 @@ export abstract class Worker<Body = JsonObject> {
    * program must go on without a broker.
    * @throws BrokerError `BROKER_ACCESS_REFUSED` (wrong user, password or vhost), `BROKER_TOPOLOGY_MISMATCH` (the queue
    * exists and is no durable quorum queue). It goes on trying even then, until `stop`.
+   * @throws MercuryError `STOPPED` after `stop`, or when that comes first.
    */
   start(): Promise<void> {
-    this.starting ??= new Promise<void>((resolve, reject) => {
+    if (this.stopping) return Promise.reject(stopped('worker'));
+    if (this.starting) return this.starting;
+    this.starting = new Promise<void>((resolve, reject) => {
       this.events.once('ready', resolve);
       this.onProblem = (problem) => {
         this.currentProblem = problem;
         if (HOPELESS.has(problem.code)) reject(problem);
       };
       this.broker.connections.consuming.events.on('failed', this.onProblem);
-      this.consuming = this.consumeUntilStopped().finally(resolve);
+      this.consuming = this.consumeUntilLeaving().finally(() => reject(stopped('worker')));
     });
+    // Told as problems, too: who does not wait for it must not die of it.
+    this.starting.catch(() => undefined);
     return this.starting;
   }
 
@@ -138,8 +141,8 @@ export abstract class Worker<Body = JsonObject> {
     return this.stop();
   }
 
-  private async consumeUntilStopped(): Promise<void> {
-    const { signal } = this.stopped;
+  private async consumeUntilLeaving(): Promise<void> {
+    const { signal } = this.leaving;
     for (let failures = 0; !signal.aborted;) {
       try {
         await this.broker.connections.consuming.untilConnected(signal);
@@ -149,7 +152,7 @@ export abstract class Worker<Body = JsonObject> {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        const problem = asBrokerError(error);
+        const problem = brokerProblem('Consuming could not be set up; trying again', error);
         this.onProblem(problem);
         this.events.emit('problem', problem);
         await delay(backoffMs(failures, CONSUME_AGAIN_CAP_MS), signal);
@@ -176,11 +179,14 @@ export abstract class Worker<Body = JsonObject> {
     try {
       // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
       await channel.prefetch(this.config.capacity, false);
+      if (this.leaving.signal.aborted) return;
       this.consumption = { channel, onMessage, consumerTag: '' };
       await this.takeFromQueue();
       onConsuming();
-      this.currentProblem = undefined;
-      this.events.emit('ready');
+      if (!this.leaving.signal.aborted) {
+        this.currentProblem = undefined;
+        this.events.emit('ready');
+      }
       begin();
       // It fails with the channel only, which ends this as well.
       void this.suspects.watch(channel, lost.signal).catch(() => undefined);
@@ -190,49 +196,42 @@ export abstract class Worker<Body = JsonObject> {
       this.consumption = undefined;
       this.stopped.signal.removeEventListener('abort', onStopped);
       const message = 'The delivery was lost: the broker gives the task to another worker.';
-      lost.abort(new BrokerError('BROKER_CHANNEL_LOST', message));
-      for (const abort of this.running) abort.abort(lost.signal.reason);
+      const reason = new BrokerError('BROKER_CHANNEL_LOST', message);
+      lost.abort(reason);
+      this.slots.abortAll(reason);
       await closeChannel(channel);
     }
   }
 
   private async takeFromQueue(): Promise<void> {
     const { consumption } = this;
-    if (!consumption || this.stopping) return;
+    if (!consumption || this.leaving.signal.aborted) return;
     consumption.consumerTag = `mercury-${randomUUID()}`;
     const { channel, onMessage, consumerTag } = consumption;
     await channel.consume(this.config.queueName, onMessage, { consumerTag });
   }
 
   private suspectHost(): SuspectHost {
-    const isStopping = () => this.stopping !== undefined;
     return {
-      get stopping() {
-        return isStopping();
-      },
+      leaving: this.leaving.signal,
       pause: async () => {
         const { consumption } = this;
         await consumption?.channel.cancel(consumption.consumerTag);
-        await this.untilIdle();
+        await this.slots.untilIdle();
       },
       resume: () => this.takeFromQueue(),
-      runAlone: (delivery) => this.run((abort) => this.executeSuspect(delivery, abort)),
+      runAlone: (delivery) => this.slots.run(delivery.lost, (slot) => this.executeSuspect(delivery, slot)),
     };
   }
 
   private take(delivery: Delivery): void {
-    void this.run((abort) => this.execute(delivery, abort));
-  }
-
-  private async run(work: (abort: AbortController) => Promise<void>): Promise<void> {
-    const abort = new AbortController();
-    this.running.add(abort);
-    try {
-      await work(abort);
-    } finally {
-      this.running.delete(abort);
-      if (this.running.size === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
-    }
+    this.slots
+      .run(delivery.lost, (slot) => this.execute(delivery, slot))
+      .catch((cause: unknown) => {
+        // A fault of Mercury itself. Not acked, so not lost: the broker has the task until this channel ends.
+        const problem = new MercuryError('NOT_SETTLED', `A task could not be settled: ${String(cause)}`, { cause });
+        this.events.emit('problem', problem);
+      });
   }
 
   private async execute(delivery: Delivery, abort: AbortController): Promise<void> {
@@ -251,7 +250,7 @@ export abstract class Worker<Body = JsonObject> {
   }
 
   private async attempt(delivery: Delivery, abort: AbortController): Promise<void> {
-    if (this.stopping) {
+    if (this.leaving.signal.aborted) {
       await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
       return;
     }
@@ -274,15 +273,16 @@ export abstract class Worker<Body = JsonObject> {
   }
 
   private async drainAndClose(): Promise<void> {
+    this.leaving.abort();
     const { consumption } = this;
-    await consumption?.channel.cancel(consumption.consumerTag).catch(() => undefined);
-    const drained = new AbortController();
-    void this.untilIdle().then(() => drained.abort());
-    await delay(this.config.drainTimeoutMs, drained.signal);
+    // A frozen broker answers nothing, and amqplib notices only after some heartbeats: each wait has its own end.
+    await within(BROKER_ANSWER_MS, consumption?.channel.cancel(consumption.consumerTag));
+    this.slots.startWaiting();
+    await within(this.config.drainTimeoutMs, this.slots.untilIdle());
     const reason = new BrokerError('BROKER_CHANNEL_LOST', 'The worker stopped before the handler ended.');
-    for (const abort of this.running) abort.abort(reason);
     this.stopped.abort(reason);
-    await this.consuming;
+    this.slots.abortAll(reason);
+    await within(BROKER_ANSWER_MS, this.consuming);
     await this.publisher.close(CONFIRMS_TIMEOUT_MS);
     // Not even asked for by a worker that was never started: asking opens it.
     if (this.starting) this.broker.connections.consuming.events.off('failed', this.onProblem);
@@ -290,20 +290,11 @@ export abstract class Worker<Body = JsonObject> {
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
   }
 
-  private async untilIdle(): Promise<void> {
-    if (this.running.size > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
-  }
-
   private declare(): Promise<void> {
     const { queueName, retryDelaysMs } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
     return declareTaskTopology(this.broker.connections.consuming, queueName, retryDelaysMs, onMismatch);
   }
-}
-
-function asBrokerError(error: unknown): MercuryError {
-  if (error instanceof MercuryError) return error;
-  return new BrokerError('BROKER_CHANNEL_LOST', 'Consuming could not be set up; trying again.', { cause: error });
 }
 
 function suspected(id: string): MercuryError {

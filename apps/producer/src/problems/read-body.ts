@@ -33,7 +33,10 @@ export function refuse(errors: ProblemDetail[]): void {
 
 function detailsOf(error: ValidationError, parent: string): ProblemDetail[] {
   const pointer = pointerTo(error.property, parent);
-  const own = Object.values(error.constraints ?? {}).map((detail) => ({ pointer, detail }));
+  // One per field: the topmost decorator, which speaks of the type.
+  const own = Object.values(error.constraints ?? {})
+    .slice(-1)
+    .map((detail) => ({ pointer, detail }));
   return [...own, ...(error.children ?? []).flatMap((child) => detailsOf(child, pointer))];
 }
 

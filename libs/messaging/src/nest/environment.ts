@@ -10,6 +10,7 @@ import {
   ValidateBy,
   buildMessage,
   validateSync,
+  type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
 import { ConfigError } from '../errors';
@@ -18,7 +19,12 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 /** The variables that every application of this repository reads. Extend it with those of one's own. */
 export class Environment {
-  @Matches(/^amqps?:\/\/\S+$/, { message: 'RABBITMQ_URL must be one or more amqp:// URLs, separated by commas' })
+  @Matches(/^amqps?:\/\/\S+$/, {
+    message: ({ value }: ValidationArguments) =>
+      value === undefined
+        ? 'RABBITMQ_URL is not set (the npm commands set it)'
+        : 'RABBITMQ_URL must be one or more amqp:// URLs, separated by commas',
+  })
   RABBITMQ_URL!: string;
 
   @IsString()
@@ -60,7 +66,11 @@ export function readEnvironment<T extends object>(
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
   const environment = plainToInstance(target, given, { exposeDefaultValues: true });
   const errors = validateSync(environment, { skipMissingProperties: false });
-  const problems = [...errors.flatMap((error) => Object.values(error.constraints ?? {})), ...check(environment)];
+  const problems = [
+    // One per variable: the topmost decorator, which speaks of the type.
+    ...errors.flatMap((error) => Object.values(error.constraints ?? {}).slice(-1)),
+    ...check(environment),
+  ];
   if (problems.length > 0) throw new ConfigError('Environment', problems);
   return environment;
 }
@@ -90,6 +100,8 @@ function IsAscending(options: ValidationOptions): PropertyDecorator {
 export function exitOnConfigError(error: unknown): never {
   if (error instanceof ConfigError) {
     process.stderr.write(`${['The environment is wrong:', ...error.problems].join('\n  - ')}\n`);
+  } else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    process.stderr.write(`${error.message}. Choose another port with PORT=...\n`);
   } else {
     console.error(error);
   }

@@ -8,6 +8,8 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { MercuryError } from '../errors';
+import { EventBus } from '../event-bus';
 import { Logger } from '../logger';
 import { WorkerClient } from '../worker-client';
 import { Worker } from '../worker';
@@ -68,11 +70,11 @@ export class MessagingModule implements OnApplicationBootstrap, BeforeApplicatio
     this.client.events.on('problem', (problem) => this.log.warn(problem.message));
     for (const worker of this.ownWorkers()) {
       worker.events.on('problem', (problem) => this.log.warn(problem.message));
-      void worker.start().catch((error: unknown) => this.log.error(String(error)));
+      void worker.start().catch((error: unknown) => this.tell(error));
     }
     for (const logger of this.ownLoggers()) {
       logger.events.on('problem', (problem) => this.log.warn(problem.message));
-      void logger.start().catch((error: unknown) => this.log.error(String(error)));
+      void logger.start().catch((error: unknown) => this.tell(error));
     }
   }
 
@@ -84,10 +86,15 @@ export class MessagingModule implements OnApplicationBootstrap, BeforeApplicatio
   /** Nest's last hook: HTTP is closed and nobody publishes any more. */
   async onApplicationShutdown(): Promise<void> {
     const stoppable = this.instances().filter(
-      (instance) => instance instanceof Logger || instance instanceof WorkerClient,
+      (instance) => instance instanceof Logger || instance instanceof EventBus || instance instanceof WorkerClient,
     );
     await Promise.all(stoppable.map((instance) => instance.stop()));
     await this.connections.close();
+  }
+
+  /** Stopped while it still connects is no error. */
+  private tell(error: unknown): void {
+    if (!(error instanceof MercuryError && error.code === 'STOPPED')) this.log.error(String(error));
   }
 
   private ownWorkers(): Worker[] {

@@ -1,4 +1,4 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import { Logger, type INestApplicationContext } from '@nestjs/common';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** npm passes a signal on beside the terminal's own: two so close together are one. */
@@ -13,6 +13,7 @@ export async function runUntilSignal<App extends INestApplicationContext>(start:
   const onSignal = () => {
     if (firstAtMs === undefined) {
       firstAtMs = performance.now();
+      new Logger('Shutdown').log('Finishing what runs. A second signal ends it at once.');
       void shutDown(starting);
     } else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) {
       process.exit(1);

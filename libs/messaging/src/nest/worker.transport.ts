@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
@@ -18,9 +18,11 @@ type Listeners = { [Name in keyof WorkerEvents]: (...args: WorkerEvents[Name]) =
 
 /** Executes tasks with the `@TaskHandler` methods of a Nest application. Connect it with `connectWorker(app)`. */
 @Injectable()
-export class WorkerTransport extends Server<Listeners> implements CustomTransportStrategy {
+export class WorkerTransport extends Server<Listeners> implements CustomTransportStrategy, OnApplicationBootstrap {
   override readonly transportId = TASK_TRANSPORT;
   private readonly worker: HandlerWorker;
+  private isListening = false;
+  private isInitialised = false;
 
   constructor(
     @Inject(MESSAGING_OPTIONS) options: MessagingModuleOptions,
@@ -69,11 +71,24 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
     super.addHandler(pattern, callback, isEventHandler, { ...extras });
   }
 
-  /** Calls back at once: the application starts although the broker may be away, and readiness says so. */
+  /**
+   * Calls back at once: the application starts although the broker may be away, and readiness says so. Tasks begin only
+   * when the application is initialised, too: Nest starts microservices before that.
+   */
   override listen(callback: () => void): void {
-    // What is wrong is told by the events and by `problem`; the worker goes on trying.
-    void this.worker.start().catch(() => undefined);
+    this.isListening = true;
+    this.startWhenReady();
     callback();
+  }
+
+  onApplicationBootstrap(): void {
+    this.isInitialised = true;
+    this.startWhenReady();
+  }
+
+  private startWhenReady(): void {
+    // What is wrong is told by the events and by `problem`; the worker goes on trying.
+    if (this.isListening && this.isInitialised) void this.worker.start().catch(() => undefined);
   }
 
   /** Drains: takes no more tasks and waits for those that run. Nest calls it twice. */

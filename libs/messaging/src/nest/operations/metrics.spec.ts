@@ -27,7 +27,7 @@ describe('of a publisher', () => {
   it('count the publishes by outcome', async () => {
     const events = new Events<ClientEvents>();
     metrics.observePublisher('tasks', { events });
-    for (const outcome of ['confirmed', 'confirmed', 'not-sent']) events.emit('published', outcome, 3);
+    for (const outcome of ['confirmed', 'confirmed', 'not-sent'] as const) events.emit('published', outcome, 3);
     expect(await samplesOf('mercury_tasks_published_total')).toEqual([
       'mercury_tasks_published_total{outcome="confirmed"} 2',
       'mercury_tasks_published_total{outcome="not-sent"} 1',

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { tie } from './child';
 import type { BrokerSource } from './find-broker';
 import { ToolError } from './project';
 
@@ -36,11 +37,8 @@ export class BrokerNode {
     await this.configure();
     const env = this.environment();
     // Started by us: one that Erlang starts by itself would outlive the node.
-    this.epmd ??= spawn(this.program('epmd'), ['-port', String(this.ports.epmd), '-address', '127.0.0.1'], {
-      env,
-      stdio: 'ignore',
-    });
-    await untilListening(this.ports.epmd, 10_000, () => this.epmd?.exitCode != null);
+    const epmd = (this.epmd ??= this.startEpmd(env));
+    await untilListening(this.ports.epmd, 10_000, () => hasEnded(epmd));
     const output: string[] = [];
     const beam = spawn(join(this.source.folder, 'rabbitmq-server'), [], {
       env,
@@ -48,13 +46,15 @@ export class BrokerNode {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.beam = beam;
+    tie(beam);
     for (const stream of [beam.stdout, beam.stderr]) {
       stream.on('data', (chunk: Buffer) => void (output.push(chunk.toString()) > 50 && output.shift()));
     }
     const failed = new Promise<void>((resolve) => beam.once('error', () => resolve()));
-    const ended = () => beam.exitCode !== null || beam.signalCode !== null || beam.pid === undefined;
     const listening = Promise.all(
-      [this.ports.amqp, this.ports.management].map((port) => untilListening(port, START_TIMEOUT_MS, ended)),
+      [this.ports.amqp, this.ports.management].map((port) =>
+        untilListening(port, START_TIMEOUT_MS, () => hasEnded(beam)),
+      ),
     );
     try {
       await Promise.race([listening, failed.then(() => Promise.reject(new Error('rabbitmq-server could not be run')))]);
@@ -80,7 +80,7 @@ export class BrokerNode {
     await this.stop();
     const { epmd } = this;
     this.epmd = undefined;
-    if (!epmd || epmd.exitCode !== null || epmd.signalCode !== null) return;
+    if (!epmd || hasEnded(epmd)) return;
     const gone = new Promise((resolve) => epmd.once('exit', resolve));
     epmd.kill('SIGTERM');
     await gone;
@@ -89,12 +89,21 @@ export class BrokerNode {
   private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const { beam } = this;
     this.beam = undefined;
-    if (!beam || beam.exitCode !== null || beam.signalCode !== null || beam.pid === undefined) return;
+    if (!beam || hasEnded(beam)) return;
     const gone = new Promise<void>((resolve) => beam.once('exit', () => resolve()));
     beam.kill(signal);
     const timer = setTimeout(() => beam.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await gone;
     clearTimeout(timer);
+  }
+
+  private startEpmd(env: NodeJS.ProcessEnv): ChildProcess {
+    const options = ['-port', String(this.ports.epmd), '-address', '127.0.0.1'];
+    const epmd = spawn(this.program('epmd'), options, { env, stdio: 'ignore' });
+    // That it could not be run shows in its missing pid.
+    epmd.once('error', () => undefined);
+    tie(epmd);
+    return epmd;
   }
 
   private program(name: string): string {
@@ -162,6 +171,10 @@ export class BrokerNode {
     );
     return texts.join('\n');
   }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
 }
 
 /** Removes a node's folder, once the node is closed. */

@@ -10,6 +10,7 @@ import type { SupervisorEvent, SupervisorRequest } from './protocol';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const RELEASE_TIMEOUT_MS = 45_000;
+const MOST_TRIES = 5;
 
 export interface AcquireOptions {
   /** The one development broker of this checkout, whose data stays. Default: a private one, gone after use. */
@@ -37,12 +38,19 @@ export interface Broker {
 
 /**
  * Starts a broker, or joins the shared one that runs. It ends when the last holder has let go of it or has died.
- * @throws ToolError `NO_BROKER`, `BROKER_FAILED`.
+ * @throws ToolError `NO_BROKER`, `BROKER_FAILED`, `SUPERVISOR_ENDED`.
  */
 export async function acquireBroker(options: AcquireOptions = {}): Promise<Broker> {
   const socketPath = socketPathOf(options.shared ?? false);
-  const socket = (await tryConnect(socketPath)) ?? (await startSupervisor(socketPath, options.shared ?? false));
-  return new Holder(socket).untilReady(options.log ?? (() => undefined));
+  for (let tries = 1; ; tries++) {
+    const socket = (await tryConnect(socketPath)) ?? (await startSupervisor(socketPath, options.shared ?? false));
+    try {
+      return await new Holder(socket).untilReady(options.log ?? (() => undefined));
+    } catch (error) {
+      // It was just ending with its last holder: the next one waits until it is gone.
+      if ((error as ToolError).code !== 'SUPERVISOR_ENDED' || tries === MOST_TRIES) throw error;
+    }
+  }
 }
 
 /** Short: the path of a unix socket has at most 107 bytes. */
@@ -60,11 +68,13 @@ async function startSupervisor(socketPath: string, shared: boolean): Promise<Soc
     stdio: 'ignore',
   });
   child.unref();
-  const deadlineMs = performance.now() + CONNECT_TIMEOUT_MS;
-  while (performance.now() < deadlineMs) {
+  let ended = false;
+  child.once('exit', () => (ended = true));
+  for (const deadlineMs = performance.now() + CONNECT_TIMEOUT_MS; performance.now() < deadlineMs; await pause(30)) {
+    const wasEnded: boolean = ended;
     const socket = await tryConnect(socketPath);
     if (socket) return socket;
-    await pause(30);
+    if (wasEnded) break;
   }
   throw new ToolError('BROKER_FAILED', 'The broker supervisor did not start. Is the project built (npm run build)?');
 }
@@ -84,10 +94,13 @@ class Holder {
   private onLine: (line: string) => void = () => undefined;
 
   constructor(private readonly socket: Socket) {
-    createInterface({ input: socket }).on('line', (line) => this.hear(JSON.parse(line) as SupervisorEvent));
+    createInterface({ input: socket })
+      .on('line', (line) => this.hear(JSON.parse(line) as SupervisorEvent))
+      // It passes on the errors of its input; `close` follows.
+      .on('error', () => undefined);
     socket.on('error', () => undefined);
     socket.once('close', () => {
-      const lost = new ToolError('BROKER_FAILED', 'The broker supervisor ended.');
+      const lost = new ToolError('SUPERVISOR_ENDED', 'The broker supervisor ended.');
       this.onReady({ event: 'failed', code: lost.code, message: lost.message });
       for (const { reject } of this.open.values()) reject(lost);
       this.open.clear();

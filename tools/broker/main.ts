@@ -8,7 +8,7 @@ async function main(): Promise<void> {
   console.log(
     [
       '',
-      `RabbitMQ ${broker.version} runs (${broker.from}); its data stays in .cache/broker/dev`,
+      `RabbitMQ ${broker.version} runs (${broker.from}); its data stays (.cache/broker/dev, or a Docker volume)`,
       `  AMQP        ${broker.amqpUrl}`,
       `  Management  ${management.origin}   user ${management.username}, password ${management.password}`,
       '',

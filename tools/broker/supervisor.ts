@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BrokerNode, removeFolder, type NodePorts } from './broker-node';
+import { lastWill } from './child';
 import { DockerNode } from './docker-node';
 import { findBroker } from './find-broker';
 import { freePorts, isFree } from './ports';
@@ -12,7 +14,9 @@ import { ToolError, cacheFolder } from './project';
 import type { SupervisorEvent, SupervisorRequest } from './protocol';
 
 const PREDECESSOR_TIMEOUT_MS = 45_000;
+const LOCK_TIMEOUT_MS = 3_000;
 const MANAGEMENT_TIMEOUT_MS = 30_000;
+const PID_FILE = 'supervisor.pid';
 
 /**
  * A detached process that owns one broker. Everybody who uses the broker holds a connection to its socket; when the
@@ -24,12 +28,15 @@ class Supervisor {
   private node: BrokerNode | DockerNode | undefined;
   private ready: SupervisorEvent | undefined;
   private folder: string | undefined;
+  private cleared: Promise<void> | undefined;
   private readonly server: Server;
+  private readonly linkPath: string;
 
   constructor(
     private readonly socketPath: string,
     private readonly shared: boolean,
   ) {
+    this.linkPath = socketPath.replace(/sock$/, 'path');
     this.server = createServer((socket) => this.hold(socket));
   }
 
@@ -49,33 +56,45 @@ class Supervisor {
   }
 
   /** False when another supervisor of the same broker was faster. */
-  private listen(): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EADDRINUSE') return reject(error);
-        const other = connect(this.socketPath);
-        other.once('connect', () => {
-          other.destroy();
-          resolve(false);
-        });
-        // Nobody answers: its owner was killed. Take its place.
-        other.once(
-          'error',
-          () => void rm(this.socketPath, { force: true }).then(() => this.listen().then(resolve, reject)),
-        );
-      });
-      this.server.listen(this.socketPath, () => resolve(true));
-    });
+  private async listen(): Promise<boolean> {
+    const lock = `${this.socketPath}.lock`;
+    // Held for a moment only: an old one was left by a killed supervisor.
+    for (
+      const deadlineMs = performance.now() + LOCK_TIMEOUT_MS;
+      !(await isMade(lock)) && performance.now() < deadlineMs;
+    )
+      await pause(20);
+    try {
+      if (await answers(this.socketPath)) return false;
+      await rm(this.socketPath, { force: true });
+      this.server.listen(this.socketPath);
+      await once(this.server, 'listening');
+      return true;
+    } finally {
+      await rm(lock, { recursive: true, force: true });
+    }
   }
 
   private async startBroker(): Promise<SupervisorEvent> {
-    const source = await findBroker((line) => this.tellAll({ event: 'progress', line }));
     this.folder = this.shared ? join(cacheFolder, 'broker', 'dev') : await mkdtemp(join(tmpdir(), 'mercury-broker-'));
     await mkdir(this.folder, { recursive: true });
+    if (!this.shared) lastWill('rm', '-rf', this.folder, this.socketPath, this.linkPath);
+    const source = await findBroker((line) => this.tellAll({ event: 'progress', line }));
     if (this.shared) await this.untilPredecessorIsGone(this.folder);
     const ports = await choosePorts(this.shared);
+    const plain = await this.plainPaths();
     this.node =
-      source.kind === 'docker' ? new DockerNode(source.image, ports) : new BrokerNode(source, this.folder, ports);
+      source.kind === 'docker'
+        ? new DockerNode(source.image, ports, this.shared ? basename(this.socketPath, '.sock') : undefined)
+        : new BrokerNode(
+            {
+              ...source,
+              folder: plain(source.folder),
+              erlangFolder: source.erlangFolder && plain(source.erlangFolder),
+            },
+            plain(this.folder),
+            ports,
+          );
     this.tellAll({ event: 'progress', line: `Starting a private RabbitMQ (${source.description}) ...` });
     await this.node.start();
     const managementUrl = `http://guest:guest@127.0.0.1:${ports.management}`;
@@ -88,12 +107,21 @@ class Supervisor {
     };
   }
 
+  /** RabbitMQ's scripts quote nothing: a cache folder with spaces and the like in its path is reached through a link. */
+  private async plainPaths(): Promise<(path: string) => string> {
+    if (/^[\w./+@-]+$/.test(cacheFolder)) return (path) => path;
+    await rm(this.linkPath, { force: true });
+    await symlink(cacheFolder, this.linkPath);
+    return (path) => path.replace(cacheFolder, this.linkPath);
+  }
+
   /** One that is just stopping still has the data open. */
   private async untilPredecessorIsGone(folder: string): Promise<void> {
-    const file = join(folder, 'supervisor.pid');
+    const file = join(folder, PID_FILE);
     const predecessor = Number(await readFile(file, 'utf8').catch(() => ''));
     const deadlineMs = performance.now() + PREDECESSOR_TIMEOUT_MS;
-    while (predecessor > 0 && isAlive(predecessor) && performance.now() < deadlineMs) await pause(50);
+    const stays = () => predecessor > 0 && predecessor !== process.pid && isAlive(predecessor);
+    while (stays() && performance.now() < deadlineMs) await pause(50);
     await writeFile(file, String(process.pid));
   }
 
@@ -107,10 +135,10 @@ class Supervisor {
     socket.on('error', () => undefined);
     for (const line of this.history) tell(socket, { event: 'progress', line });
     if (this.ready) tell(socket, this.ready);
-    createInterface({ input: socket }).on(
-      'line',
-      (line) => void this.obey(socket, JSON.parse(line) as SupervisorRequest),
-    );
+    createInterface({ input: socket })
+      .on('line', (line) => void this.obey(socket, JSON.parse(line) as SupervisorRequest))
+      // It passes on the errors of its input; `close` follows.
+      .on('error', () => undefined);
   }
 
   private async obey(socket: Socket, { id, command }: SupervisorRequest): Promise<void> {
@@ -126,7 +154,8 @@ class Supervisor {
 
   /** The last one to leave learns of it only when everything is gone. */
   private async release(socket: Socket): Promise<void> {
-    if (this.holders.size > 1 || !this.holders.has(socket)) return;
+    this.holders.delete(socket);
+    if (this.holders.size > 0) return;
     this.server.close();
     await this.clear();
   }
@@ -138,17 +167,38 @@ class Supervisor {
     process.exit(0);
   }
 
-  private async clear(): Promise<void> {
-    const { node } = this;
-    this.node = undefined;
-    await node?.close();
-    if (this.folder && !this.shared) await removeFolder(this.folder);
+  /** Once, whoever asks: a holder that dies while its release is under way does not cut it short. */
+  private clear(): Promise<void> {
+    this.cleared ??= (async () => {
+      await this.node?.close();
+      await rm(this.linkPath, { force: true });
+      if (this.folder) await removeFolder(this.shared ? join(this.folder, PID_FILE) : this.folder);
+    })();
+    return this.cleared;
   }
 
   private tellAll(event: SupervisorEvent): void {
     if (event.event === 'progress') this.history.push(event.line);
     for (const holder of this.holders) tell(holder, event);
   }
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function isMade(folder: string): Promise<boolean> {
+  return mkdir(folder).then(
+    () => true,
+    () => false,
+  );
 }
 
 function tell(socket: Socket, event: SupervisorEvent): void {

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './child';
+import { lastWill, run } from './child';
 import { makeRelocatable } from './relocate-broker';
 import { ToolError, cacheFolder } from './project';
 
@@ -64,6 +64,8 @@ async function make(distribution: Distribution, suite: string, log: (line: strin
   await mkdir(join(cacheFolder, 'broker'), { recursive: true });
   // Made beside its place and then moved there in one step: an interrupted download leaves nothing half made.
   const work = await mkdtemp(join(cacheFolder, 'broker', `${suite}.making-`));
+  // A moment later: the program that is just unpacking ends by itself.
+  const will = lastWill('/bin/sh', '-c', 'sleep 5; rm -rf "$0"', work);
   try {
     log(`No RabbitMQ on this machine: fetching the packages of "${suite}" into .cache/broker (once, some 60 MB) ...`);
     const packages = await download(distribution, suite, work);
@@ -78,6 +80,7 @@ async function make(distribution: Distribution, suite: string, log: (line: strin
     log(`RabbitMQ is ready in .cache/broker/${suite}`);
   } finally {
     await rm(work, { recursive: true, force: true });
+    will.kill('SIGKILL');
   }
 }
 
@@ -145,6 +148,8 @@ async function configuration(apt: string): Promise<string> {
     'APT::Sandbox::User "root";',
     'Acquire::Languages "none";',
     'Acquire::Check-Valid-Until "false";',
+    // A mirror that cannot be reached is an error that says so, not a package that cannot be found.
+    'APT::Update::Error-Mode "any";',
     '',
   ].join('\n');
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { startProducer } from '../../apps/producer/src/producer.app';
 import { readProducerEnvironment } from '../../apps/producer/src/producer.config';
@@ -92,6 +93,7 @@ describe('POST /v1/tasks', () => {
     ['plain text', 'text/plain', JSON.stringify(SLEEP), 415, 'NOT_JSON'],
     ['a form', 'application/x-www-form-urlencoded', 'type=sleep', 415, 'NOT_JSON'],
     ['XML', 'application/xml', '<task/>', 415, 'NOT_JSON'],
+    ['NDJSON, outside of a batch', 'application/x-ndjson', JSON.stringify(SLEEP), 415, 'NOT_JSON'],
     ['17 MiB', 'application/json', JSON.stringify({ fill: 'x'.repeat(17 * 1_048_576) }), 413, 'BODY_TOO_LARGE'],
   ])('refuses %s', async (_what, contentType, body, status, code) => {
     const response = await fetch(`${url}/v1/tasks`, {
@@ -130,6 +132,18 @@ describe('POST /v1/tasks', () => {
     const pointed = new Set(answer.errors?.map(({ pointer }) => pointer));
     expect([...pointed].sort()).toEqual([...pointers].sort());
     expect(await rabbit.depth(queueName)).toBe(0);
+  });
+
+  it.each<[string, number, Record<string, string>, Buffer]>([
+    ['a compressed body', 415, { 'content-encoding': 'gzip' }, gzipSync(JSON.stringify(SLEEP))],
+    ['bytes that are no UTF-8', 400, {}, Buffer.from('7b2261223a22f09f98227d', 'hex')],
+  ])('refuses %s', async (_what, status, headers, body) => {
+    const response = await fetch(`${url}/v1/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
+    expect(await problem(response)).toMatchObject({ status });
   });
 
   it('refuses a payload of more than 1 MiB', async () => {
@@ -231,6 +245,11 @@ describe('the API as a whole', () => {
 
   it('answers an unknown path with a problem', async () => {
     expect(await problem(await fetch(`${url}/nope`))).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    expect(await problem(await fetch(`${url}/v1/tasks/%zz`))).toMatchObject({ status: 400 });
+  });
+
+  it('answers a task id of any length that it accepts', async () => {
+    expect(await problem(await fetch(`${url}/v1/tasks/${'%2F'.repeat(255)}`))).toMatchObject({ status: 404 });
   });
 
   it('counts what it published', async () => {
@@ -270,7 +289,8 @@ describe('with access restricted', () => {
     const tasks = `${await guarded.getUrl()}/v1/tasks`;
     const statuses = [await post(tasks, SLEEP, headers), await post(tasks, SLEEP, headers)].map(({ status }) => status);
     expect(statuses).toEqual([202, 202]);
-    const response = await post(tasks, SLEEP, headers);
+    // One count for all routes.
+    const response = await post(`${tasks}/batch`, [SLEEP], headers);
     expect(await problem(response)).toMatchObject({ status: 429, code: 'TOO_MANY_REQUESTS' });
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
   });

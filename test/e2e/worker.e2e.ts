@@ -1,4 +1,5 @@
-import { DiscardTask, RetryTask, WorkerClient, deadQueueOf } from '@mercury/messaging';
+import type { Options } from 'amqplib';
+import { DiscardTask, RetryTask, WorkerClient, deadQueueOf, retryQueueOf } from '@mercury/messaging';
 import { Collector, gate, until } from '../support/until';
 import { Workbench } from '../support/workbench';
 
@@ -188,5 +189,40 @@ describe('a message that is no task', () => {
     await bench.client().put({ type: 'fine' });
     await worker.seen.atLeast(1);
     expect(worker.seen.values.map((task) => task.type)).toEqual(['fine']);
+  });
+});
+
+describe('a foreign message whose properties do not fit back into AMQP', () => {
+  it.each<[string, Options.Publish]>([
+    ['a timestamp that no date can hold', { timestamp: 2 ** 53 + 2 }],
+    [
+      'a time that is a fraction',
+      { headers: { 'x-enqueued-at-ms': 2 ** 50 + 0.5, 'x-first-failed-at-ms': 2 ** 50 + 0.5 } },
+    ],
+    ['a time far below zero', { headers: { 'x-first-failed-at-ms': -1e300 } }],
+    ['an attempt that is none', { headers: { 'x-attempt': 'many' } }],
+  ])('becomes a dead letter like any other: %s', async (_what, properties) => {
+    const worker = bench.worker(() => {
+      throw new DiscardTask('no');
+    });
+    await worker.start();
+    await bench.rabbit.send(bench.queueName, '{"type":"report"}', properties);
+    await until('the dead letter', async () => (await bench.rabbit.depth(deadQueueOf(bench.queueName))) === 1);
+    expect(worker.problem).toBeUndefined();
+  });
+});
+
+describe('a retry level that was deleted', () => {
+  it('is declared again for the task that needs it', async () => {
+    const worker = bench.worker((task) => {
+      if (task.attempt === 1) throw new Error('once');
+    });
+    worker.events.on('problem', () => undefined);
+    await worker.start();
+    await bench.rabbit.use((channel) => channel.deleteQueue(retryQueueOf(bench.queueName, LEVELS_MS[0]!)));
+    await bench.client().put({ type: 'report' });
+    await worker.seen.atLeast(2);
+    expect(worker.seen.values.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    await until('nothing is held', () => worker.problem === undefined);
   });
 });

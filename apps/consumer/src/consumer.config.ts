@@ -1,21 +1,22 @@
-import { Environment, readEnvironment } from '@mercury/messaging/nest';
-import { Transform, Type } from 'class-transformer';
+import { Environment, WholeNumber, readEnvironment } from '@mercury/messaging/nest';
+import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 
 export class ConsumerEnvironment extends Environment {
   override PORT = 3001;
 
   /** Most tasks at once, per process: the consumer's prefetch. */
-  @Type(() => Number)
+  @WholeNumber()
   @IsInt()
   @Min(1)
   @Max(65_535)
   WORKER_CAPACITY = 10;
 
   /** Attempts in all, the first included. */
-  @Type(() => Number)
+  @WholeNumber()
   @IsInt()
   @Min(1)
+  @Max(1_000_000)
   MAX_ATTEMPTS = 6;
 
   /** Signs webhooks after Standard Webhooks; without it they go out unsigned. */
@@ -36,7 +37,7 @@ export class ConsumerEnvironment extends Environment {
   WEBHOOK_ALLOWED_HOSTS: string[] = [];
 
   /** Per delivery, in milliseconds. */
-  @Type(() => Number)
+  @WholeNumber()
   @IsInt()
   @Min(1)
   @Max(600_000)

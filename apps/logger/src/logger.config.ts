@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { Environment, readEnvironment } from '@mercury/messaging/nest';
 import { ConfigError } from '@mercury/messaging';
 import { IsNotEmpty, IsString } from 'class-validator';
@@ -19,15 +20,21 @@ export class LoggerEnvironment extends Environment {
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */
 export function readLoggerEnvironment(source: NodeJS.ProcessEnv = process.env): LoggerEnvironment {
-  return readEnvironment(LoggerEnvironment, source, ({ LOGGER_SINKS }) => sinkProblemsOf(LOGGER_SINKS));
+  return readEnvironment(LoggerEnvironment, source, ({ LOGGER_SINKS, LOG_FILE }) =>
+    sinkProblemsOf(LOGGER_SINKS, LOG_FILE),
+  );
 }
 
-function sinkProblemsOf(sinks: string): string[] {
+function sinkProblemsOf(sinks: string, logFile: string): string[] {
   try {
-    parseSinks(sinks);
-    return [];
+    const wantsFile = parseSinks(sinks).some(({ name }) => name === 'file');
+    return wantsFile && isFolder(logFile) ? ['LOG_FILE is a folder'] : [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

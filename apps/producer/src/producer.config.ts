@@ -1,6 +1,5 @@
-import { Environment, readEnvironment } from '@mercury/messaging/nest';
+import { Environment, WholeNumber, readEnvironment } from '@mercury/messaging/nest';
 import { ConfigError } from '@mercury/messaging';
-import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Min } from 'class-validator';
 import { ApiKeys } from './access/api-keys';
 
@@ -20,7 +19,7 @@ export class ProducerEnvironment extends Environment {
 
   /** Per API key, or per address without keys; unlimited when unset. */
   @IsOptional()
-  @Type(() => Number)
+  @WholeNumber()
   @IsInt()
   @Min(1)
   RATE_LIMIT_PER_MINUTE?: number;

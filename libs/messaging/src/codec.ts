@@ -31,6 +31,7 @@ export interface DecodedTask {
 /** What is known of a task even if its body could not be decoded. */
 export type Identity = Omit<DecodedTask, 'body'>;
 
+const LATEST_DATE_MS = 8.64e15;
 const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
@@ -105,7 +106,7 @@ export function identify(message: Message): Identity {
     id: isTaskId(messageId) ? messageId : uuidv7(),
     type: typeof type === 'string' ? type : '',
     attempt: typeof attempt === 'number' && Number.isInteger(attempt) && attempt >= 1 ? attempt : 1,
-    enqueuedAtMs: millisecondsOf(enqueuedAtMs) ?? millisecondsOf(Number(timestamp) * 1000) ?? Date.now(),
+    enqueuedAtMs: [enqueuedAtMs, Number(timestamp) * 1000].find(isTimestamp) ?? Date.now(),
     headers: own,
   };
 }
@@ -151,11 +152,16 @@ export function isTraceparent(value: unknown): value is string {
   return typeof value === 'string' && TRACEPARENT.test(value);
 }
 
-/** The protocol's short strings have at most 255 bytes. */
-function isTaskType(type: unknown): type is string {
-  return typeof type === 'string' && type.length > 0 && Buffer.byteLength(type) <= 255;
+/** What the protocol's short strings can hold. */
+export function isShortString(value: unknown): value is string {
+  return typeof value === 'string' && Buffer.byteLength(value) <= 255;
 }
 
-function millisecondsOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
+/** Milliseconds (or seconds) since 1970 that a Date can hold: foreign programs write anything. */
+export function isTimestamp(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= LATEST_DATE_MS;
+}
+
+function isTaskType(type: unknown): type is string {
+  return isShortString(type) && type !== '';
 }

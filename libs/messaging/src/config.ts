@@ -160,8 +160,9 @@ function isAmqpUrl(url: string): boolean {
 function amqpName(field: string, name: unknown, problems: string[]): string {
   const fits = typeof name === 'string' && name.length > 0 && Buffer.byteLength(name) <= 200;
   if (!fits) problems.push(`${field} must be a name of 1 to 200 bytes`);
-  else if (name.startsWith('amq.'))
-    problems.push(`${field} must not start with "amq.", which RabbitMQ keeps for itself`);
+  else if (/^(amq|mercury)\./.test(name)) {
+    problems.push(`${field} must not start with "amq." or "mercury.", which RabbitMQ and Mercury keep for themselves`);
+  }
   return String(name);
 }
 

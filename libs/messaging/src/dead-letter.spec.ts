@@ -12,14 +12,4 @@ describe('deadLetterHeaders', () => {
       'x-dead-at-ms': 2_000,
     });
   });
-
-  it.each([
-    [1_000, 1_000],
-    [1_001, 1_000],
-    [1_000_000, 1_000],
-  ])('of a message of %d characters keep %d, so that they fit into a frame', (length, kept) => {
-    const message = 'x'.repeat(length);
-    const headers = deadLetterHeaders({ code: 'GONE', message }, 1, 'reports', 1, 2);
-    expect(headers['x-error-message']).toBe('x'.repeat(kept));
-  });
 });

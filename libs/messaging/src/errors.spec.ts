@@ -78,4 +78,29 @@ describe('describeError', () => {
   ])('describes %s', (_what, thrown, code, message) => {
     expect(describeError(thrown)).toEqual({ code, message });
   });
+
+  it.each([
+    [1_000, 1_000],
+    [1_001, 1_000],
+    [1_000_000, 1_000],
+  ])('keeps of a message of %d characters %d, for logs, events and dead letters alike', (length, kept) => {
+    expect(describeError(new DiscardTask('x'.repeat(length))).message).toBe('x'.repeat(kept));
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a code that is a number', () => new DiscardTask('no', { code: 404 as unknown as string })],
+    ['a message that is an object', () => new DiscardTask({} as string)],
+    [
+      'a message that throws',
+      () =>
+        Object.defineProperty(new Error(), 'message', {
+          get: () => {
+            throw new Error('no');
+          },
+        }),
+    ],
+  ])('describes in strings %s', (_what, make) => {
+    const { code, message } = describeError(make());
+    expect([typeof code, typeof message]).toEqual(['string', 'string']);
+  });
 });

@@ -86,13 +86,20 @@ export class RetryTask extends MercuryError {
   }
 }
 
+const LONGEST_CODE = 255;
+/** The broker limits a message's headers to one frame of 128 KiB (RabbitMQ docs, frame_max), and logs are for people. */
+const LONGEST_MESSAGE = 1_000;
+
+function bounded(code: string, message: string): { code: string; message: string } {
+  return { code: code.slice(0, LONGEST_CODE), message: message.slice(0, LONGEST_MESSAGE) };
+}
+
 /** What anything thrown says about itself: a code for programs and a message for people. Never throws. */
 export function describeError(error: unknown): { code: string; message: string } {
   try {
-    if (error instanceof MercuryError) return { code: String(error.code), message: String(error.message) };
-    if (error instanceof Error) return { code: 'HANDLER_FAILED', message: `${error.name}: ${error.message}` };
-    const message = typeof error === 'string' ? error : inspect(error, { breakLength: Infinity });
-    return { code: 'HANDLER_FAILED', message };
+    if (error instanceof MercuryError) return bounded(String(error.code), String(error.message));
+    if (error instanceof Error) return bounded('HANDLER_FAILED', `${error.name}: ${error.message}`);
+    return bounded('HANDLER_FAILED', typeof error === 'string' ? error : inspect(error, { breakLength: Infinity }));
   } catch {
     return { code: 'HANDLER_FAILED', message: 'An error that cannot be described.' };
   }

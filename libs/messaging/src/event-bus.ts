@@ -14,6 +14,7 @@ const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
 /** One stuck subscriber must not fill the broker: beyond this its oldest events are dropped. */
 const MOST_QUEUED_EVENTS = 100_000;
 const EVENT_PREFETCH = 100;
+const BIND_AGAIN_MS = 10_000;
 /** Problems that do not go away by themselves: `ready` rejects. */
 const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
@@ -229,7 +230,19 @@ export class EventBus {
       durable: false,
       arguments: { 'x-max-length': MOST_QUEUED_EVENTS, 'x-overflow': 'drop-head' },
     });
-    for (const { key, headers } of bindings) await channel.bindQueue(queue, this.config.name, key ?? '', headers);
+    const bindAll = async () => {
+      for (const { key, headers } of bindings) await channel.bindQueue(queue, this.config.name, key ?? '', headers);
+    };
+    await bindAll();
+    // An exchange that is deleted and declared again has lost its bindings, and tells nobody: binding again is harmless.
+    const again = setInterval(
+      () =>
+        void this.declareExchange(channel)
+          .then(bindAll)
+          .catch(() => lost.abort()),
+      BIND_AGAIN_MS,
+    );
+    AbortSignal.any([lost.signal, closed]).addEventListener('abort', () => clearInterval(again), { once: true });
     await channel.prefetch(EVENT_PREFETCH, false);
     // Taken one after another, so that a logger writes them in the order of the bus.
     let last = Promise.resolve();

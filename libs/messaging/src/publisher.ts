@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, brokerProblem, type MercuryError, PublishError, type PublishFailure } from './errors';
@@ -56,6 +57,8 @@ export class Publisher {
   private readonly onFailed = (problem: BrokerError) => {
     if (problem.code === 'BROKER_ACCESS_REFUSED') this.refuseWaiting();
   };
+  /** In the context of whoever made the publisher: that of the first publish may be of one request, whose log it is. */
+  private readonly startKeeper = AsyncResource.bind(() => this.keepOpen());
   private keeper: Promise<void> | undefined;
   private deadlineTimer: NodeJS.Timeout | undefined;
   private setupProblem: MercuryError | undefined;
@@ -76,7 +79,7 @@ export class Publisher {
 
   /** Opens the channel and keeps it open from now on. `publish` does so by itself. */
   open(): void {
-    this.keeper ??= this.keepOpen();
+    this.keeper ??= this.startKeeper();
   }
 
   /** Why a publish would not succeed now; undefined when it would. */

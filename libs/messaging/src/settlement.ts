@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Message, Options } from 'amqplib';
-import { isTraceparent, type Identity } from './codec';
+import { isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
 import { deadLetterHeaders } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
 import type { Outcome } from './outcome';
@@ -121,7 +121,11 @@ export class Settlement {
   }
 }
 
-/** The same bytes and the same identity, elsewhere. A foreign task's type stays in its body, where it came from. */
+/**
+ * The same bytes and the same identity, elsewhere. A foreign task's type stays in its body, where it came from. What
+ * arrived may not fit back into AMQP (a bad byte becomes a character of three), and then it is left out: a message that
+ * cannot be written could never be settled.
+ */
 function forward(
   message: Message,
   identity: Identity,
@@ -131,11 +135,11 @@ function forward(
 ): Outgoing {
   const { contentType, contentEncoding, timestamp, appId, type } = message.properties as Options.Publish;
   const properties: Options.Publish = { messageId: identity.id, deliveryMode: 2, headers };
-  if (typeof type === 'string') properties.type = type;
-  if (typeof contentType === 'string') properties.contentType = contentType;
-  if (typeof contentEncoding === 'string') properties.contentEncoding = contentEncoding;
-  if (typeof timestamp === 'number') properties.timestamp = timestamp;
-  if (typeof appId === 'string') properties.appId = appId;
+  if (isShortString(type)) properties.type = type;
+  if (isShortString(contentType)) properties.contentType = contentType;
+  if (isShortString(contentEncoding)) properties.contentEncoding = contentEncoding;
+  if (isTimestamp(timestamp)) properties.timestamp = timestamp;
+  if (isShortString(appId)) properties.appId = appId;
   return { exchange, routingKey, content: message.content, properties, mandatory: true, patient: true };
 }
 
@@ -149,14 +153,14 @@ function ownHeaders(identity: Identity): Record<string, string | number> {
   if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;
   for (const name of [HEADER.firstFailedAtMs, HEADER.lastFailedAtMs]) {
     const atMs = identity.headers[name];
-    if (typeof atMs === 'number') headers[name] = atMs;
+    if (isTimestamp(atMs)) headers[name] = atMs;
   }
   return headers;
 }
 
 function firstFailureMs(identity: Identity, nowMs: number): number {
   const earlier = identity.headers[HEADER.firstFailedAtMs];
-  return typeof earlier === 'number' ? earlier : nowMs;
+  return isTimestamp(earlier) ? earlier : nowMs;
 }
 
 /** Resolves also when the delivery is lost: then nobody needs the confirm any more. */

@@ -52,13 +52,16 @@ export class AddressGuard {
 }
 
 /** IPv6 addresses that the internet routes (IANA, Global Unicast): all others are not public, whatever they are for. */
+/** Public by their range, and yet the machine's own: the host endpoint of Azure. */
+const HOST_ENDPOINTS: ReadonlySet<string> = new Set(['168.63.129.16']);
+
 const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 
 /** Only `unicast` is public; an address that leads to an IPv4 address is what that one is. */
 export function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);
-  if (parsed instanceof ipaddr.IPv4) return parsed.range() === 'unicast';
+  if (parsed instanceof ipaddr.IPv4) return parsed.range() === 'unicast' && !HOST_ENDPOINTS.has(parsed.toString());
   const embedded = embeddedIpv4(parsed);
   if (embedded) return isPublic(embedded);
   return parsed.match(GLOBAL_UNICAST) && parsed.range() === 'unicast';

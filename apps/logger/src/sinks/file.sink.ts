@@ -1,4 +1,4 @@
-import { mkdirSync, openSync } from 'node:fs';
+import { fstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SonicBoom from 'sonic-boom';
 import { ConfigError, type JsonObject, type Level } from '@mercury/messaging';
@@ -15,7 +15,9 @@ export class FileSink implements Sink {
     readonly levels: readonly Level[],
     path: string,
   ) {
-    this.file = new SonicBoom({ fd: openForAppending(path), sync: false, fsync: true });
+    const fd = openForAppending(path);
+    // A pipe or a device cannot be synchronised, and says so with an error.
+    this.file = new SonicBoom({ fd, sync: false, fsync: fstatSync(fd).isFile() });
     this.file.on('error', (error: Error) => this.failed(error));
     this.file.on('write', () => (this.problem = undefined));
   }

@@ -2,6 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '@mercury/messaging';
 
+/** Of the ApiKeys; undefined when none are asked for. */
+export const API_KEYS = Symbol('api keys');
+
 /** The names of API keys by their hashes. Keys themselves are stored nowhere. */
 export class ApiKeys {
   private constructor(private readonly keys: readonly { name: string; hash: Buffer }[]) {}

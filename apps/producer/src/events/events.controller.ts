@@ -1,7 +1,6 @@
 import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Logger } from '@mercury/messaging';
-import { ApiKeyGuard } from '../access/api-key.guard';
 import { RateLimitGuard } from '../access/rate-limit.guard';
 import { ApiProblems } from '../openapi';
 import { checkBody, refuse } from '../problems/read-body';
@@ -9,7 +8,7 @@ import { EventAccepted, EventRequest } from './event.request';
 
 @ApiTags('events')
 @ApiBearerAuth()
-@UseGuards(ApiKeyGuard, RateLimitGuard)
+@UseGuards(RateLimitGuard)
 @Controller('v1/events')
 export class EventsController {
   constructor(private readonly bus: Logger) {}

@@ -38,18 +38,28 @@ export function problemFor(error: unknown, id?: string): Problem {
     const tooLarge = error.code.endsWith('_TOO_LARGE');
     return problemOf(tooLarge ? 413 : 422, error.code, error.message);
   }
-  if (error instanceof HttpException) {
-    const status = error.getStatus();
-    const known = KNOWN[status];
-    if (known) return problemOf(status, known[0], status === 400 ? `${known[1]} (${error.message})` : known[1]);
-    if (status < 500) return problemOf(status, 'REFUSED', error.message);
-  }
+  const status = statusOf(error);
+  if (status !== undefined) return refusal(status, (error as Error).message);
   return problemOf(500, 'INTERNAL_ERROR', 'Something is wrong on this side. The log says what.');
+}
+
+function refusal(status: number, message: string): Problem {
+  const known = KNOWN[status];
+  if (!known) return problemOf(status, 'REFUSED', message);
+  return problemOf(status, known[0], status === 400 ? `${known[1]} (${message})` : known[1]);
 }
 
 function publishProblem(error: PublishError, id: string | undefined): Problem {
   if (error.outcome !== 'unknown') return problemOf(503, error.code, `Not stored: ${error.message}`);
   return problemOf(503, error.code, error.message, { outcome: 'unknown', ...(id === undefined ? {} : { id }) });
+}
+
+/** Of what Nest, Fastify and its plugins refuse. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const status = error instanceof HttpException ? error.getStatus() : 'statusCode' in error && Number(error.statusCode);
+  if (status === false) return undefined;
+  return status >= 400 && status < 500 ? status : undefined;
 }
 
 /** Terminus answers with a report of its own, which orchestrators and people know. */

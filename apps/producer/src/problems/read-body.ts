@@ -1,5 +1,9 @@
 import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator';
+import { Ndjson } from '../tasks/batch';
 import { type ProblemDetail, ProblemException, problemOf } from './problem';
+
+/** Enough to mend a request; a hostile one must not make an answer larger than itself. */
+const MOST_ERRORS = 100;
 
 /** A class with class-validator's decorators. */
 type Checked = new () => object;
@@ -9,13 +13,16 @@ type Checked = new () => object;
  * nor copied in depth: what is in its open fields is the consumer's business.
  */
 export function checkBody(target: Checked, body: unknown, parent = ''): ProblemDetail[] {
+  if (body instanceof Ndjson) {
+    throw new ProblemException(problemOf(415, 'NOT_JSON', 'Only /v1/tasks/batch takes application/x-ndjson.'));
+  }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return [{ pointer: parent, detail: 'must be a JSON object' }];
   }
   const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
   const known = new Set(rules.map(({ propertyName }) => propertyName));
   const fields = Object.entries(body);
-  const unknown = fields.filter(([field]) => !known.has(field));
+  const unknown = fields.filter(([field]) => !known.has(field)).slice(0, MOST_ERRORS);
   const instance = new target();
   Object.assign(instance, Object.fromEntries(fields.filter(([field]) => known.has(field))));
   return [

@@ -16,13 +16,16 @@ export function readBatch(body: unknown): (() => unknown)[] {
   const items = itemsOf(body);
   if (!items) throw refusal('must be a JSON array of tasks');
   if (items.length === 0) throw refusal('must hold at least one task');
-  if (items.length > MOST_ITEMS) throw refusal(`must hold at most ${MOST_ITEMS} tasks, not ${items.length}`);
+  if (items.length > MOST_ITEMS) throw tooMany(items.length);
   return items;
 }
 
 function itemsOf(body: unknown): (() => unknown)[] | undefined {
   if (body instanceof Ndjson) return linesOf(body.text);
-  return Array.isArray(body) ? body.map((item: unknown) => () => item) : undefined;
+  if (!Array.isArray(body)) return undefined;
+  // Counted before anything is made of them.
+  if (body.length > MOST_ITEMS) throw tooMany(body.length);
+  return body.map((item: unknown) => () => item);
 }
 
 function linesOf(text: string): (() => unknown)[] {
@@ -40,6 +43,10 @@ function parseLine(line: string): unknown {
       problemOf(400, 'MALFORMED_JSON', `The line is not well-formed JSON. (${String(error)})`),
     );
   }
+}
+
+function tooMany(count: number): ProblemException {
+  return refusal(`must hold at most ${MOST_ITEMS} tasks, not ${count}`);
 }
 
 function refusal(detail: string): ProblemException {

@@ -14,7 +14,6 @@ import {
 import type { FastifyReply } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { WorkerClient } from '@mercury/messaging';
-import { ApiKeyGuard } from '../access/api-key.guard';
 import { RateLimitGuard } from '../access/rate-limit.guard';
 import { ApiProblems } from '../openapi';
 import { Problem, ProblemException, problemOf } from '../problems/problem';
@@ -28,7 +27,7 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 @ApiTags('tasks')
 @ApiBearerAuth()
 @ApiExtraModels(WebhookPayloadSchema, SleepPayloadSchema, BatchItemAccepted, Problem)
-@UseGuards(ApiKeyGuard, RateLimitGuard)
+@UseGuards(RateLimitGuard)
 @Controller('v1/tasks')
 export class TasksController {
   constructor(private readonly client: WorkerClient) {}

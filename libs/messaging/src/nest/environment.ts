@@ -1,10 +1,9 @@
-import { Transform, Type, plainToInstance, type ClassConstructor } from 'class-transformer';
+import { Transform, plainToInstance, type ClassConstructor } from 'class-transformer';
 import {
   IsIn,
   IsInt,
   IsNotEmpty,
   IsString,
-  Matches,
   Max,
   Min,
   ValidateBy,
@@ -15,11 +14,12 @@ import {
 } from 'class-validator';
 import { ConfigError } from '../errors';
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /** The variables that every application of this repository reads. Extend it with those of one's own. */
 export class Environment {
-  @Matches(/^amqps?:\/\/\S+$/, {
+  @IsAmqpUrls({
     message: ({ value }: ValidationArguments) =>
       value === undefined
         ? 'RABBITMQ_URL is not set (the npm commands set it)'
@@ -31,7 +31,7 @@ export class Environment {
   @IsNotEmpty()
   HOST = '127.0.0.1';
 
-  @Type(() => Number)
+  @WholeNumber()
   @IsInt()
   @Min(0)
   @Max(65_535)
@@ -49,6 +49,7 @@ export class Environment {
   @WholeNumbers()
   @IsInt({ each: true, message: 'RETRY_DELAYS_MS must be whole numbers of milliseconds, separated by commas' })
   @Min(1, { each: true, message: 'RETRY_DELAYS_MS must be 1 or more' })
+  @Max(LONGEST_TIMER_MS, { each: true, message: `RETRY_DELAYS_MS must be at most ${LONGEST_TIMER_MS}` })
   @IsAscending({ message: 'RETRY_DELAYS_MS must ascend, without repetition' })
   RETRY_DELAYS_MS: number[] = [1_000, 10_000, 60_000, 600_000, 3_600_000];
 }
@@ -75,19 +76,37 @@ export function readEnvironment<T extends object>(
   return environment;
 }
 
+/** `10` becomes 10; anything that is no whole number stays wrong, for validation to name it. */
+export function WholeNumber(): PropertyDecorator {
+  return Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? wholeNumber(value) : value));
+}
+
 /** `1000,10000` becomes `[1000, 10000]`; anything that is no number stays wrong, for validation to name it. */
 export function WholeNumbers(): PropertyDecorator {
   return Transform(({ value }: { value: unknown }) =>
-    typeof value === 'string' ? value.split(',').map((part) => (part.trim() === '' ? NaN : Number(part))) : value,
+    typeof value === 'string' ? value.split(',').map(wholeNumber) : value,
   );
+}
+
+function wholeNumber(text: string): number {
+  return /^-?\d+$/.test(text.trim()) ? Number(text) : NaN;
 }
 
 /** RabbitMQ keeps `amq.` for itself; our own queues add suffixes to the 255 bytes that a name may have. */
 function IsBrokerName(): PropertyDecorator {
   const validate = (name: unknown) =>
-    typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 200 && !name.startsWith('amq.');
-  const defaultMessage = buildMessage(() => '$property must be 1 to 200 bytes and must not start with "amq."');
+    typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 200 && !/^(amq|mercury)\./.test(name);
+  const defaultMessage = buildMessage(
+    () => '$property must be 1 to 200 bytes and must not start with "amq." or "mercury."',
+  );
   return ValidateBy({ name: 'isBrokerName', validator: { validate, defaultMessage } });
+}
+
+function IsAmqpUrls(options: ValidationOptions): PropertyDecorator {
+  const isAmqp = (url: string) =>
+    URL.canParse(url) && ['amqp:', 'amqps:'].includes(new URL(url).protocol) && new URL(url).hostname !== '';
+  const validate = (urls: unknown) => typeof urls === 'string' && urls.split(',').every((url) => isAmqp(url.trim()));
+  return ValidateBy({ name: 'isAmqpUrls', validator: { validate } }, options);
 }
 
 function IsAscending(options: ValidationOptions): PropertyDecorator {

@@ -3,6 +3,8 @@ import { plainToInstance, instanceToPlain, type ClassTransformOptions } from 'cl
 import { getMetadataStorage, type ValidationError } from 'class-validator';
 import { DiscardTask } from '../errors';
 
+const MOST_NAMED = 20;
+
 /**
  * Nest's ValidationPipe for payloads: unknown fields are refused, and the handler gets an instance of its class. What
  * the class leaves open is kept as it came: a field with `@IsObject()` and without `@ValidateNested()` is anybody's
@@ -24,8 +26,19 @@ export class PayloadPipe extends ValidationPipe {
   protected override stripProtoKeys(): void {}
 }
 
+/** Before anything is made of it: class-validator would look at each unknown field again and again. */
+function refuseUnknown(target: Type, plain: object): void {
+  const known = new Set(rulesOf(target).map(({ propertyName }) => propertyName));
+  const unknown = Object.keys(plain).filter((field) => !known.has(field));
+  if (unknown.length === 0) return;
+  const named = unknown.slice(0, MOST_NAMED).map((field) => `/${field}: property ${field} should not exist`);
+  const others = unknown.length > MOST_NAMED ? [`and ${unknown.length - MOST_NAMED} more`] : [];
+  throw refusal([...named, ...others]);
+}
+
 function toInstance<Payload>(target: Type<Payload>, plain: unknown, options?: ClassTransformOptions): Payload {
   if (typeof plain !== 'object' || plain === null) return plainToInstance(target, plain as object, options);
+  refuseUnknown(target, plain);
   const open = openFieldsOf(target).filter((field) => Object.hasOwn(plain, field));
   const fields = plain as Record<string, unknown>;
   const closed = Object.fromEntries(Object.entries(fields).filter(([field]) => !open.includes(field)));
@@ -35,16 +48,23 @@ function toInstance<Payload>(target: Type<Payload>, plain: unknown, options?: Cl
 }
 
 function openFieldsOf(target: Type): string[] {
-  const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+  const rules = rulesOf(target);
   const nested = rules.filter(({ type }) => type === 'nestedValidation').map(({ propertyName }) => propertyName);
   const objects = rules.filter(({ name }) => name === 'isObject').map(({ propertyName }) => propertyName);
   return objects.filter((field) => !nested.includes(field));
 }
 
+function rulesOf(target: Type) {
+  return getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+}
+
 function invalidPayload(
   errors: readonly Pick<ValidationError, 'property' | 'constraints' | 'children'>[],
 ): DiscardTask {
-  const problems = errors.flatMap((error) => problemsOf(error, ''));
+  return refusal(errors.flatMap((error) => problemsOf(error, '')));
+}
+
+function refusal(problems: string[]): DiscardTask {
   return new DiscardTask(`The payload is invalid: ${problems.join('; ')}.`, { code: 'INVALID_PAYLOAD' });
 }
 

@@ -51,13 +51,9 @@ export class BrokerNode {
       stream.on('data', (chunk: Buffer) => void (output.push(chunk.toString()) > 50 && output.shift()));
     }
     const failed = new Promise<void>((resolve) => beam.once('error', () => resolve()));
-    const listening = Promise.all(
-      [this.ports.amqp, this.ports.management].map((port) =>
-        untilListening(port, START_TIMEOUT_MS, () => hasEnded(beam)),
-      ),
-    );
+    const started = this.untilStarted(() => hasEnded(beam));
     try {
-      await Promise.race([listening, failed.then(() => Promise.reject(new Error('rabbitmq-server could not be run')))]);
+      await Promise.race([started, failed.then(() => Promise.reject(new Error('rabbitmq-server could not be run')))]);
     } catch (cause) {
       const lastWords = `${output.join('')}\n${await this.logTail()}`.trim().split('\n').slice(-20).join('\n');
       await this.kill();
@@ -111,6 +107,8 @@ export class BrokerNode {
   }
 
   private async configure(): Promise<void> {
+    // Only of this run: what it says is read, too.
+    await rm(join(this.folder, 'log'), { recursive: true, force: true });
     for (const folder of ['home', 'data', 'log', 'conf.d']) await mkdir(join(this.folder, folder), { recursive: true });
     const cookie = join(this.folder, 'home/.erlang.cookie');
     if (!existsSync(cookie)) await writeFile(cookie, randomBytes(24).toString('hex'));
@@ -162,6 +160,16 @@ export class BrokerNode {
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 +stbt u -kernel inet_dist_use_interface {127,0,0,1}',
       RABBITMQ_CTL_ERL_ARGS: '+S 1:1',
     };
+  }
+
+  /** As its own log says: that something listens on its ports may also mean that somebody else was there first. */
+  private async untilStarted(ended: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    while (!(await this.logTail()).includes('Server startup complete')) {
+      if (ended()) throw new ToolError('BROKER_FAILED', 'The broker ended before it had started.');
+      if (performance.now() > deadlineMs) throw new ToolError('BROKER_FAILED', 'The broker takes too long to start.');
+      await pause(50);
+    }
   }
 
   private async logTail(): Promise<string> {

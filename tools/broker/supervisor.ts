@@ -133,7 +133,7 @@ class Supervisor {
     };
     socket.once('close', leave);
     socket.on('error', () => undefined);
-    for (const line of this.history) tell(socket, { event: 'progress', line });
+    if (!this.ready) for (const line of this.history) tell(socket, { event: 'progress', line });
     if (this.ready) tell(socket, this.ready);
     createInterface({ input: socket })
       .on('line', (line) => void this.obey(socket, JSON.parse(line) as SupervisorRequest))

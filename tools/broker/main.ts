@@ -15,7 +15,7 @@ async function main(): Promise<void> {
       'Other commands of this checkout find it by themselves. For your own programs:',
       `  export RABBITMQ_URL=${broker.amqpUrl}`,
       '',
-      'Ctrl-C ends it.',
+      'Ctrl-C ends it, once no other command uses it.',
     ].join('\n'),
   );
   await firstSignal();

@@ -20,12 +20,11 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IsInt, IsString, Min } from 'class-validator';
 import { map, of, throwError, type Observable } from 'rxjs';
-import { DiscardTask, Logger, Worker, WorkerClient, deadQueueOf, type JsonObject, type Task } from '@mercury/messaging';
+import { DiscardTask, Worker, WorkerClient, deadQueueOf, type JsonObject, type Task } from '@mercury/messaging';
 import {
   MessagingConnections,
   MessagingModule,
   OperationsModule,
-  Readiness,
   TaskContext,
   TaskHandler,
   WorkerTransport,
@@ -270,57 +269,5 @@ describe('two Nest applications in one process', () => {
     await client.put({ name: 'Ada', times: 1 }, { type: 'greet' });
     expect(await settled).toMatchObject({ outcome: { kind: 'success' } });
     await rabbit.deleteQueues(otherQueue, LEVELS_MS);
-  });
-});
-
-describe('an injected subclass of Logger', () => {
-  it('listens from the start of the application to its end', async () => {
-    const bus = uniqueName('bus');
-    const heard = new Collector<JsonObject>();
-
-    @Injectable()
-    class AuditLogger extends Logger {
-      constructor(connections: MessagingConnections) {
-        super({ connections, name: bus });
-      }
-
-      override handleCritical(data: JsonObject): void {
-        heard.push(data);
-      }
-    }
-
-    @Module({
-      imports: [MessagingModule.forRoot({ rabbitUrl: rabbitUrl(), queueName, retryDelaysMs: LEVELS_MS })],
-      providers: [AuditLogger],
-    })
-    class AuditModule {}
-
-    const audit = await NestFactory.create(AuditModule, new FastifyAdapter(), { logger: ['error'] });
-    await audit.init();
-    const logger = audit.get(AuditLogger);
-    await logger.start();
-    await logger.critical({ disk: 'full' });
-    expect(await heard.atLeast(1)).toEqual([{ disk: 'full' }]);
-    await audit.close();
-    await rabbit.use((channel) => channel.deleteExchange(bus));
-  });
-});
-
-describe('an application whose broker is away', () => {
-  it('starts, and says that it is not ready and why', async () => {
-    @Module({ imports: [MessagingModule.forRoot({ rabbitUrl: 'amqp://127.0.0.1:1' }), OperationsModule] })
-    class AwayModule {}
-
-    const away = await NestFactory.create(AwayModule, new FastifyAdapter(), { logger: false });
-    connectWorker(away);
-    away.get(Readiness).watch('worker', away.get(WorkerTransport));
-    await away.startAllMicroservices();
-    await away.listen(0, '127.0.0.1');
-    await until('the reason', () => /cannot be reached/.test(away.get(WorkerTransport).problem?.message ?? ''));
-    const response = await fetch(`${await away.getUrl()}/health/ready`);
-    expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ error: { worker: { code: 'BROKER_UNREACHABLE' } } });
-    expect((await fetch(`${await away.getUrl()}/health/live`)).status).toBe(200);
-    await away.close();
   });
 });

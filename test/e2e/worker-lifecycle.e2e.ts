@@ -24,6 +24,14 @@ describe('start', () => {
     expect(order[0]).toBe('started');
   });
 
+  it('warns of a handler timeout that the broker would not wait for, with the setting that fits', async () => {
+    const worker = bench.worker(() => undefined, { handlerTimeoutMs: 3_600_000 });
+    const problems = new Collector<string>();
+    worker.events.on('problem', (problem) => problems.push(`${problem.code} ${problem.message}`));
+    await worker.start();
+    expect(problems.values).toEqual([expect.stringMatching(/^ACK_TIMEOUT_SHORTER .*consumer_timeout = 3660000/)]);
+  });
+
   it('rejects for a wrong password, without repeating it', async () => {
     const url = new URL(rabbitUrl());
     url.password = 'wrong-secret';

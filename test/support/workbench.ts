@@ -3,6 +3,8 @@ import { Rabbit, rabbitUrl, uniqueName } from './rabbit';
 import { Collector } from './until';
 
 interface TestWorkerOptions {
+  /** Default: the broker of this run. */
+  rabbitUrl?: string;
   capacity?: number;
   maxAttempts?: number;
   handlerTimeoutMs?: number;

@@ -25,6 +25,8 @@ interface Consumption {
 const CONSUME_AGAIN_CAP_MS = 5_000;
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
+/** How long a broker waits for an ack unless configured otherwise (RabbitMQ docs, consumer_timeout). */
+const BROKER_ACK_TIMEOUT_MS = 1_800_000;
 /** Problems that do not go away by themselves: `start` tells its caller. */
 const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
@@ -120,6 +122,7 @@ export abstract class Worker<Body = JsonObject> {
         this.currentProblem = problem;
         if (HOPELESS.has(problem.code)) reject(problem);
       };
+      this.warnOfAckTimeout();
       this.broker.connections.consuming.events.on('failed', this.onProblem);
       this.consuming = this.consumeUntilLeaving().finally(() => reject(stopped('worker')));
     });
@@ -288,6 +291,17 @@ export abstract class Worker<Body = JsonObject> {
     if (this.starting) this.broker.connections.consuming.events.off('failed', this.onProblem);
     await this.broker.close();
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
+  }
+
+  /** The broker does not tell its setting: what can be said is that its default does not fit. */
+  private warnOfAckTimeout(): void {
+    const { handlerTimeoutMs } = this.config;
+    if (handlerTimeoutMs < BROKER_ACK_TIMEOUT_MS) return;
+    const wanted = handlerTimeoutMs + 60_000;
+    const message =
+      `handlerTimeoutMs is ${handlerTimeoutMs}, but unless configured otherwise RabbitMQ takes a task away that is not ` +
+      `acknowledged within ${BROKER_ACK_TIMEOUT_MS} ms. Set consumer_timeout = ${wanted} in rabbitmq.conf, or a shorter handlerTimeoutMs.`;
+    this.events.emit('problem', new MercuryError('ACK_TIMEOUT_SHORTER', message));
   }
 
   private declare(): Promise<void> {

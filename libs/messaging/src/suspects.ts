@@ -68,7 +68,8 @@ export class Suspects {
       if (!message) break;
       await this.host.runAlone({ message, channel, lost });
     }
-    await this.host.resume();
+    // Of a lost channel nothing is left to resume: a new one consumes by itself.
+    if (!lost.aborted) await this.host.resume();
   }
 
   /** With jitter: workers that look at the same time would all pause for the same suspect. */

@@ -279,12 +279,13 @@ export abstract class Worker<Body = JsonObject> {
     this.leaving.abort();
     const { consumption } = this;
     // A frozen broker answers nothing, and amqplib notices only after some heartbeats: each wait has its own end.
-    await within(BROKER_ANSWER_MS, consumption?.channel.cancel(consumption.consumerTag));
+    const cancel = async () => consumption?.channel.cancel(consumption.consumerTag);
+    await within(BROKER_ANSWER_MS, cancel());
     this.slots.startWaiting();
     await within(this.config.drainTimeoutMs, this.slots.untilIdle());
-    const reason = new BrokerError('BROKER_CHANNEL_LOST', 'The worker stopped before the handler ended.');
-    this.stopped.abort(reason);
-    this.slots.abortAll(reason);
+    // Ends the consumption, which first gives up the deliveries and then aborts their handlers: one that ends because of
+    // that must not be acked.
+    this.stopped.abort();
     await within(BROKER_ANSWER_MS, this.consuming);
     await this.publisher.close(CONFIRMS_TIMEOUT_MS);
     // Not even asked for by a worker that was never started: asking opens it.

@@ -139,6 +139,31 @@ it('delivers each event to every logger, each from a temporary queue that is gon
   );
 });
 
+it('tells how many events a logger has missed that was away', async () => {
+  await using sender = new Logger({ rabbitUrl: rabbitUrl(), name: busName });
+  await using logger = new RecordingLogger({ rabbitUrl: rabbitUrl(), name: busName });
+  const missed = new Collector<string>();
+  logger.events.on('problem', (problem) => missed.push(`${problem.code} ${problem.message}`));
+  await logger.start();
+  await sender.info({ n: 1 });
+  await logger.heard.atLeast(1);
+  // The exchange forgets its bindings: as good as away.
+  await rabbit.use(async (channel) => {
+    await channel.deleteExchange(busName);
+    await channel.assertExchange(busName, 'direct', { durable: true });
+  });
+  for (const n of [2, 3, 4]) await sender.info({ n });
+  await until(
+    'the logger has bound itself again',
+    async () => {
+      await sender.info({ n: 'again?' });
+      return logger.heard.values.length > 1;
+    },
+    20_000,
+  );
+  expect(missed.values).toEqual([expect.stringMatching(/^EVENTS_MISSED ([3-9]|\d{2,}) events with key "info"/)]);
+});
+
 it('does not mind that nobody listens', async () => {
   await using logger = new Logger({ rabbitUrl: rabbitUrl(), name: busName });
   await expect(logger.info({ anybody: 'there?' })).resolves.toBeUndefined();

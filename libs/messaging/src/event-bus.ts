@@ -7,6 +7,7 @@ import { BrokerError, InvalidMessageError, MercuryError, brokerProblem, stopped 
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
+import { Gaps, Sequence } from './sequence';
 import type { JsonObject } from './task';
 
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -59,6 +60,7 @@ export class EventBus {
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
   private readonly subscriptions = new Set<Subscription>();
+  private readonly sequence = new Sequence();
   private receiving: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
@@ -106,7 +108,8 @@ export class EventBus {
       contentType: 'application/json',
       timestamp: Math.floor(Date.now() / 1000),
       appId: 'mercury',
-      headers: { ...options.headers },
+      // On a headers bus they would take part in the routing.
+      headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
     };
     const { name: exchange } = this.config;
     await this.publisher.publish({
@@ -129,6 +132,12 @@ export class EventBus {
     for (const { key = '', headers } of bindings) checkRouting(key, headers);
     const { consuming } = this.broker.connections;
     const closed = new AbortController();
+    // Lives as long as the subscription: what a lost connection cost is noticed, too.
+    const gaps = new Gaps();
+    const handle = (event: BusEvent) => {
+      this.reportGap(gaps.before(event.key, event.headers), event.key);
+      return handler(event);
+    };
     let problem: MercuryError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not subscribed yet.');
     let onReady: () => void = () => undefined;
     let onHopeless: (problem: MercuryError) => void = () => undefined;
@@ -149,7 +158,7 @@ export class EventBus {
       },
     };
     consuming.events.on('failed', state.failed);
-    const done = this.receiveUntilClosed(bindings, handler, closed.signal, state).finally(onReady);
+    const done = this.receiveUntilClosed(bindings, handle, closed.signal, state).finally(onReady);
     const subscription: Subscription = {
       ready,
       get problem() {
@@ -274,6 +283,12 @@ export class EventBus {
     } catch {
       // The channel is gone, and the temporary queue with it.
     }
+  }
+
+  private reportGap(missed: number, key: string): void {
+    if (missed === 0) return;
+    const message = `${missed} events with key "${key}" were published and not heard: this subscriber was away or too slow.`;
+    this.events.emit('problem', new MercuryError('EVENTS_MISSED', message));
   }
 
   private async declareExchange(channel: ConfirmChannel): Promise<void> {

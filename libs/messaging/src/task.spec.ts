@@ -30,5 +30,7 @@ it('the header names are those that other programs rely on', () => {
     'x-first-failed-at-ms',
     'x-last-failed-at-ms',
     'x-origin-queue',
+    'x-publisher',
+    'x-sequence',
   ]);
 });

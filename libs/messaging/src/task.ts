@@ -29,6 +29,8 @@ export const HEADER = {
   errorCode: 'x-error-code',
   errorMessage: 'x-error-message',
   originQueue: 'x-origin-queue',
+  publisher: 'x-publisher',
+  sequence: 'x-sequence',
 } as const;
 
 /**

@@ -160,7 +160,7 @@ describe('close', () => {
   it('after 3 s ends the socket of a broker that does not answer', async () => {
     jest.useFakeTimers();
     const destroy = jest.fn();
-    manager.connect({ connection: { stream: { destroy } } });
+    manager.connect({ connection: { stream: Object.assign(new EventEmitter(), { destroy, bytesRead: 0 }) } });
     manager.whenClosed = new Promise(() => undefined);
     const closed = connection.close();
     await jest.advanceTimersByTimeAsync(2_999);
@@ -168,6 +168,28 @@ describe('close', () => {
     await jest.advanceTimersByTimeAsync(1);
     await closed;
     expect(destroy).toHaveBeenCalledWith(expect.any(Error));
+  });
+});
+
+describe('a silent broker', () => {
+  class FakeSocket extends EventEmitter {
+    bytesRead = 0;
+    readonly destroy = jest.fn((_error: Error) => void this.emit('close'));
+  }
+
+  it('is given up after two heartbeats without a byte, and not before', () => {
+    jest.useFakeTimers();
+    const stream = new FakeSocket();
+    manager.connect({ connection: { stream } });
+    for (let beat = 0; beat < 10; beat++) {
+      jest.advanceTimersByTime(25_000);
+      stream.bytesRead += 8;
+    }
+    expect(stream.destroy).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(36_000);
+    expect(stream.destroy).toHaveBeenCalledTimes(1);
+    expect(stream.destroy.mock.calls[0]?.[0].message).toBe('The broker has been silent for 30 s.');
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
@@ -7,6 +8,7 @@ import { Events } from './events';
 import { backoffMs } from './retry-policy';
 
 const HEARTBEAT_S = 15;
+const LOOK_EVERY_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_CAP_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 3_000;
@@ -19,6 +21,12 @@ const CLOSE_CHANNEL_TIMEOUT_MS = 1_000;
 export interface Connections {
   publishing: Connection;
   consuming: Connection;
+}
+
+/** So that not all processes gather on the first node of a cluster. */
+export function shuffled(urls: readonly string[]): string[] {
+  const left = [...urls];
+  return urls.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
 }
 
 interface StateEvents {
@@ -57,7 +65,7 @@ export class Connection {
 
   /** Connects in the background, once somebody waits for it; never throws. */
   static open(urls: readonly string[], purpose: string): Connection {
-    const manager = new AmqpConnectionManagerClass([...urls], managerOptions(purpose));
+    const manager = new AmqpConnectionManagerClass(shuffled(urls), managerOptions(purpose));
     // Its promise only repeats what the events say.
     return new Connection(manager, () => void manager.connect().catch(() => undefined));
   }
@@ -70,6 +78,8 @@ export class Connection {
     manager.on('connect', () => {
       this.failures = 0;
       this.currentProblem = undefined;
+      const socket = manager.connection && socketOf(manager.connection);
+      if (socket) endWhenSilent(socket);
       this.events.emit('up');
     });
     manager.on('connectFailed', ({ err }) => this.events.emit('failed', this.fail(err)));
@@ -253,7 +263,24 @@ function connectionProblem(error: unknown): BrokerError {
   return new BrokerError('BROKER_UNREACHABLE', message, { cause: error });
 }
 
-/** amqplib has no public way to end a connection whose peer does not answer. */
-function socketOf(model: ChannelModel): { destroy(error?: Error): void } | undefined {
-  return (model.connection as { stream?: { destroy(error?: Error): void } }).stream;
+/** amqplib has no public way to end a connection whose peer does not answer. Undefined once it has ended. */
+function socketOf(model: ChannelModel): Socket | undefined {
+  return (model.connection as { stream?: Socket } | undefined)?.stream;
+}
+
+/**
+ * Ends a connection over which nothing came for two heartbeats: a cable was pulled, or a firewall has forgotten it. amqplib
+ * notices by itself only after up to three. Counted in looks, not by the clock: a busy process that could not look has
+ * not heard nothing.
+ */
+function endWhenSilent(socket: Socket): void {
+  let bytesSeen = socket.bytesRead;
+  let silentLooks = 0;
+  const timer = setInterval(() => {
+    silentLooks = socket.bytesRead === bytesSeen ? silentLooks + 1 : 0;
+    bytesSeen = socket.bytesRead;
+    if (silentLooks * LOOK_EVERY_MS < 2 * HEARTBEAT_S * 1_000) return;
+    socket.destroy(new Error(`The broker has been silent for ${2 * HEARTBEAT_S} s.`));
+  }, LOOK_EVERY_MS).unref();
+  socket.once('close', () => clearInterval(timer));
 }

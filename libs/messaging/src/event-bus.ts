@@ -3,7 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { decodeJsonObject, encodeJson } from './codec';
 import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
-import { BrokerError, InvalidMessageError, MercuryError, brokerProblem, stopped } from './errors';
+import { BrokerError, InvalidMessageError, MercuryError, PublishError, brokerProblem, stopped } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
@@ -96,7 +96,7 @@ export class EventBus {
   }
 
   /**
-   * Publishes an event. Resolves when the broker has it and has given it to the queue of every subscriber.
+   * Publishes an event. Resolves when the broker has given it to the queue of every subscriber that can take it.
    * @throws InvalidMessageError `EVENT_INVALID`, `EVENT_TOO_LARGE`.
    * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`; with `mandatory` also `PUBLISH_RETURNED`.
    */
@@ -112,13 +112,14 @@ export class EventBus {
       headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
     };
     const { name: exchange } = this.config;
-    await this.publisher.publish({
-      exchange,
-      routingKey: key,
-      content,
-      properties,
-      mandatory: options.mandatory ?? false,
-    });
+    const mandatory = options.mandatory ?? false;
+    try {
+      await this.publisher.publish({ exchange, routingKey: key, content, properties, mandatory });
+    } catch (error) {
+      // The queue of one listener could not take it, such as one whose node is down: those that live have it all the same.
+      const isOneListener = error instanceof PublishError && error.outcome === 'nacked' && !mandatory;
+      if (!isOneListener) throw error;
+    }
   }
 
   /**

@@ -197,7 +197,7 @@ describe('the window', () => {
     const next = publish('next');
     await pass(TIMEOUT_MS);
     expect(await next).toBe('PUBLISH_NOT_SENT');
-    expect(lastError?.message).toContain('too many messages wait for their confirm');
+    expect(lastError?.message).toContain('does not confirm what it was sent');
     void publish('after');
     sent[0]?.confirm(null);
     expect(idsOn(0).slice(1_000)).toEqual(['after']);

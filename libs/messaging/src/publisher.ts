@@ -85,6 +85,7 @@ export class Publisher {
   /** Why a publish would not succeed now; undefined when it would. */
   get problem(): MercuryError | undefined {
     if (this.connection.problem) return this.connection.problem;
+    if (this.isUnanswered()) return new BrokerError('BROKER_BLOCKED', 'The broker does not confirm what it was sent.');
     if (this.current) return undefined;
     return this.setupProblem ?? new BrokerError('BROKER_CHANNEL_LOST', 'The channel for publishing is not open yet.');
   }
@@ -229,12 +230,7 @@ export class Publisher {
         `No queue took the message: is "${entry.message.routingKey}" declared? (${entry.returned})`,
       );
     } else if (nack) {
-      this.fail(
-        entry,
-        'nacked',
-        'The broker refused the message: the queue is full, or it has lost its majority.',
-        nack,
-      );
+      this.fail(entry, 'nacked', 'The broker refused the message: the queue is full.', nack);
     } else if (!entry.settled) {
       entry.settled = true;
       this.events.emit('published', 'confirmed', performance.now() - entry.startedAtMs);
@@ -324,6 +320,15 @@ export class Publisher {
         );
       }
     }
+  }
+
+  /** Whether something that was sent waits for its confirm longer than any caller does. */
+  private isUnanswered(): boolean {
+    const lateBeforeMs = performance.now() - this.timeoutMs;
+    return [...this.lines].some(({ unconfirmed }) => {
+      const [oldest] = unconfirmed;
+      return oldest !== undefined && oldest.startedAtMs < lateBeforeMs;
+    });
   }
 
   private *pending(): Generator<Entry> {

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { resolveBroker } from '../config';
-import { Connection, ConnectionPair, managerOptions, reportProblems } from '../connection';
+import { Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../connection';
 import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
 
 /**
@@ -22,7 +22,7 @@ export class MessagingConnections extends ConnectionPair {
   protected override open(purpose: string): Connection {
     const amqp = new AmqpConnection({
       name: purpose,
-      uri: [...this.urls],
+      uri: shuffled(this.urls),
       connectionManagerOptions: managerOptions(purpose),
       // Only its connection is used: no channel setup to wait for, no consumers, and one voice about problems.
       connectionInitOptions: { wait: false, skipConnectionFailedLogging: true, skipDisconnectFailedLogging: true },

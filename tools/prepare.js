@@ -17,6 +17,7 @@ const SOURCES = [
   'libs',
   'examples',
   'tools',
+  'test/faults',
   'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',

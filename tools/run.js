@@ -34,6 +34,9 @@ async function main() {
     case 'example':
       await prepare({ build: 'if stale' });
       return load('dist/tools/example.js', args);
+    case 'faults':
+      await prepare({ build: 'if stale' });
+      return load('dist/test/faults/main.js', args);
     case 'start': {
       const app = args[0] ?? '';
       if (!APPS.includes(app)) throw new Error(`There is no application "${app}": ${APPS.join(', ')}.`);

@@ -1,0 +1,40 @@
+import type { Fault } from '../fault';
+import { deafConsumer, earlyAck, requeueLoop, skippedConfirm } from '../proofs/proofs';
+import { diskAlarm, memoryAlarm } from './alarms';
+import { baseline } from './baseline';
+import { restartBroker } from './broker';
+import { stuckLogger } from './logger';
+import { blackHole, tcpReset } from './network';
+import { killProducer } from './producer';
+import { unencodable } from './publishing';
+import { deadQueueFull, queueDeleted, queueFull } from './queues';
+import { blockedLoop, brokerAway } from './standstill';
+import { alwaysFailing, garbage, killerTask } from './tasks';
+import { killWorker, rollingRestart } from './workers';
+
+/** In the order in which they run. */
+export const FAULTS: readonly Fault[] = [
+  baseline,
+  killWorker,
+  rollingRestart,
+  killProducer,
+  restartBroker,
+  tcpReset,
+  blackHole,
+  memoryAlarm,
+  diskAlarm,
+  unencodable,
+  queueFull,
+  queueDeleted,
+  deadQueueFull,
+  killerTask,
+  alwaysFailing,
+  garbage,
+  stuckLogger,
+  blockedLoop,
+  brokerAway,
+  earlyAck,
+  skippedConfirm,
+  requeueLoop,
+  deafConsumer,
+];

@@ -62,7 +62,7 @@ export class App {
   private start(): Child {
     const { scene, name, port } = this;
     const env = {
-      RABBITMQ_URL: scene.url,
+      RABBITMQ_URL: scene.urls.join(','),
       PORT: String(port),
       QUEUE_NAME: scene.queueName,
       RETRY_DELAYS_MS: scene.retryDelaysMs.join(','),

@@ -55,6 +55,11 @@ export class Child {
     return this.process.pid ?? 0;
   }
 
+  /** A signal that is not meant to end it. */
+  signal(signal: 'SIGUSR2'): void {
+    this.process.kill(signal);
+  }
+
   async kill(): Promise<void> {
     this.asked = 'SIGKILL';
     this.process.kill('SIGKILL');

@@ -34,8 +34,10 @@ export interface Outcome {
 export interface Fault {
   name: string;
   title: string;
-  /** Default true. What takes minutes by its nature, or cannot pass yet, is left to the full run. */
+  /** Default true. `npm test` has three minutes: what others show as well, or needs its full dose, is left out there. */
   inShort?: boolean;
+  /** Of the broker. Default 1. */
+  nodes?: 3;
   /** A proof that the checker sees: the fault passes only when a violation matches. */
   mustFindViolation?: RegExp;
   run(scene: Scene): Promise<Outcome>;

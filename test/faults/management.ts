@@ -2,12 +2,13 @@ const ANSWER_TIMEOUT_MS = 20_000;
 
 /** The broker's management API, for what AMQP cannot tell. */
 export class Management {
-  private readonly origin: string;
+  private readonly origins: readonly string[];
   private readonly authorization: string;
 
-  constructor(managementUrl: string) {
-    const { origin, username, password } = new URL(managementUrl);
-    this.origin = origin;
+  /** @param urls one per node: the first that answers is asked. */
+  constructor(urls: readonly string[]) {
+    this.origins = urls.map((url) => new URL(url).origin);
+    const { username, password } = new URL(urls[0] ?? '');
     this.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   }
 
@@ -30,19 +31,45 @@ export class Management {
     return new Map(queues.map(({ name, messages }) => [name, messages]));
   }
 
-  /** The process of the only node; undefined until the broker has counted for the first time. */
-  async processId(): Promise<number | undefined> {
-    const [node] = (await this.request('GET', 'nodes')) as { os_pid?: string }[];
-    return node?.os_pid === undefined ? undefined : Number(node.os_pid);
+  /** The members of a quorum queue that are up, its leader first; undefined while there is none. */
+  async membersOf(virtualHost: string, queue: string): Promise<string[] | undefined> {
+    const found = (await this.request('GET', `queues/${virtualHost}/${queue}`)) as {
+      leader?: string;
+      online?: string[];
+    };
+    const { leader, online = [] } = found;
+    if (!leader || !online.includes(leader)) return undefined;
+    return [leader, ...online.filter((node) => node !== leader)].map((node) => node.split('@')[0] ?? node);
+  }
+
+  async version(): Promise<string> {
+    return ((await this.request('GET', 'overview')) as { rabbitmq_version: string }).rabbitmq_version;
+  }
+
+  async runningNodes(): Promise<string[]> {
+    const nodes = (await this.request('GET', 'nodes')) as { name: string; running: boolean }[];
+    return nodes.filter(({ running }) => running).map(({ name }) => name);
   }
 
   async request(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
     const headers = { authorization: this.authorization, 'content-type': 'application/json' };
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     const init = { method, headers, signal, ...(body ? { body: JSON.stringify(body) } : {}) };
-    const response = await fetch(`${this.origin}/api/${path}`, init);
+    const response = await this.ask(path, init);
     const text = await response.text();
     if (!response.ok) throw new Error(`The management API answered ${response.status} to ${method} ${path}: ${text}`);
     return text === '' ? undefined : JSON.parse(text);
+  }
+
+  private async ask(path: string, init: RequestInit): Promise<Response> {
+    let failure: unknown;
+    for (const origin of this.origins) {
+      try {
+        return await fetch(`${origin}/api/${path}`, init);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
   }
 }

@@ -63,8 +63,14 @@ export class Scene {
     return this.options.folder;
   }
 
+  /** Of the first node. */
   get url(): string {
-    return this.host.url;
+    return this.urls[0] ?? '';
+  }
+
+  /** Of all nodes. */
+  get urls(): readonly string[] {
+    return this.host.urls;
   }
 
   /** Undone in the reverse order when the fault is over, however it ends. */
@@ -87,7 +93,7 @@ export class Scene {
     program?: string,
     count = this.amount(4, 2),
   ): Promise<Crew> {
-    const { url: rabbitUrl, queueName, retryDelaysMs, capacity, maxAttempts } = this;
+    const { urls: rabbitUrl, queueName, retryDelaysMs, capacity, maxAttempts } = this;
     const all = { rabbitUrl, queueName, retryDelaysMs, capacity, maxAttempts, ...options };
     const crew = new Crew(this.folder, this.work, all, program, `${program ? 'other' : 'worker'}${this.crews.length}`);
     this.crews.push(crew);
@@ -95,7 +101,7 @@ export class Scene {
     return crew;
   }
 
-  client(rabbitUrl = this.url): WorkerClient {
+  client(rabbitUrl: string | readonly string[] = this.urls): WorkerClient {
     const { queueName, retryDelaysMs } = this;
     const client = new WorkerClient({ rabbitUrl, queueName, retryDelaysMs });
     client.events.on('problem', ({ code, message }) =>

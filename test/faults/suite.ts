@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FolderSource } from '../../tools/broker/broker-node';
 import { killAllChildren } from './child';
-import { FaultBroker, type BrokerVersion } from './fault-broker';
+import { FaultBroker } from './fault-broker';
 import type { Fault, Outcome } from './fault';
 import { Scene } from './scene';
 import type { Row } from './table';
@@ -10,6 +11,7 @@ import type { Row } from './table';
 /** Runs faults one after another on one broker, which is replaced when a fault has left it unusable. */
 export class Suite {
   private broker: FaultBroker | undefined;
+  private lastVersion = '';
   private scene: Scene | undefined;
   private readonly folder = mkdtempSync(join(tmpdir(), 'mercury-faults-'));
   private keepFolder = false;
@@ -20,7 +22,7 @@ export class Suite {
   };
 
   constructor(
-    private readonly version: BrokerVersion,
+    private readonly source: FolderSource,
     private readonly short: boolean,
     private readonly log: (line: string) => void,
   ) {
@@ -28,7 +30,7 @@ export class Suite {
   }
 
   get brokerVersion(): string {
-    return this.broker?.version ?? this.version;
+    return this.lastVersion;
   }
 
   async run(fault: Fault): Promise<Row> {
@@ -37,7 +39,7 @@ export class Suite {
     const row: Row = { name, title, outcome: undefined, verdict: undefined, tookMs: 0, reasons: [], seen: undefined };
     const violations: string[] = [];
     try {
-      const scene = await this.openScene(name);
+      const scene = await this.openScene(name, fault.nodes ?? 1);
       const outcome = await fault.run(scene).catch((error: unknown): Outcome => {
         violations.push(error instanceof Error ? error.message : String(error));
         return { dose: '-', bound: { duplicates: Infinity } };
@@ -63,7 +65,7 @@ export class Suite {
   /** Ends everything that was started, also in the middle of a fault. */
   async close(): Promise<void> {
     killAllChildren();
-    await this.broker?.broker.release();
+    await this.broker?.close();
     this.broker = undefined;
     if (this.keepFolder) this.log(`Ledgers and logs of what failed: ${this.folder}`);
     else this.removeFolder();
@@ -73,12 +75,13 @@ export class Suite {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async openScene(name: string): Promise<Scene> {
-    if (this.broker && !(await this.broker.works())) {
-      await this.broker.broker.release();
+  private async openScene(name: string, nodes: number): Promise<Scene> {
+    if (this.broker && (this.broker.names.length !== nodes || !(await this.broker.isWhole()))) {
+      await this.broker.close();
       this.broker = undefined;
     }
-    this.broker ??= await FaultBroker.open(this.version, this.log);
+    this.broker ??= await FaultBroker.open(this.source, nodes);
+    this.lastVersion = this.broker.version;
     const { broker, short, log } = this;
     this.scene = await Scene.open({ name, broker, short, log, folder: join(this.folder, name) });
     return this.scene;

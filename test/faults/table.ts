@@ -46,6 +46,14 @@ export function markdownOf(rows: readonly Row[], heading: string): string {
   return [heading, '', line(HEADINGS), line(HEADINGS.map(() => '---')), ...body, ''].join('\n');
 }
 
+/** For programs. */
+export function jsonOf(rows: readonly Row[], heading: string): string {
+  const numFailedTests = rows.filter(({ reasons }) => reasons.length > 0).length;
+  const faults = rows.map(({ outcome, ...row }) => ({ ...row, dose: outcome?.dose, notes: outcome?.notes }));
+  // The counters have the names of Jest's own.
+  return JSON.stringify({ heading, numPassedTests: rows.length - numFailedTests, numFailedTests, faults }, null, 2);
+}
+
 /** The longest, which is what a bound is about, and how many there were. */
 function recoveryOf(recoveriesMs: readonly number[] | undefined): string {
   if (!recoveriesMs || recoveriesMs.length === 0) return '-';

@@ -17,8 +17,14 @@ export class VirtualHost {
     return new VirtualHost(broker, name);
   }
 
-  get url(): string {
-    return this.broker.urlOf(this.name);
+  /** One per node. */
+  get urls(): readonly string[] {
+    return this.broker.urlsOf(this.name);
+  }
+
+  /** The nodes that hold a quorum queue and are up, its leader first; undefined while it has none. */
+  membersOf(queue: string): Promise<string[] | undefined> {
+    return this.broker.management.membersOf(this.name, queue);
   }
 
   /** Messages per queue; undefined where the broker has not counted yet. */
@@ -59,7 +65,7 @@ export class VirtualHost {
   async take(...queues: readonly string[]): Promise<Found[]> {
     const existing = await this.depths();
     const wanted = queues.filter((queue) => existing.has(queue));
-    return takeAll(this.url, wanted);
+    return takeAll(this.urls[0] ?? '', wanted);
   }
 
   async delete(): Promise<void> {

@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { WorkWriter } from './ledger';
 
 /** What a task of the load asks its worker to do. */
@@ -8,9 +7,6 @@ export interface WorkBody {
   fail?: boolean;
   /** The worker's process dies of it, as of a bug in native code. */
   kill?: boolean;
-  /** How long the event loop stands still, for the first one to make this file. */
-  blockMs?: number;
-  onceFile?: string;
 }
 
 /** Opens the ledger of this process. What would end the process unseen is written down, and then does end it. */
@@ -43,12 +39,7 @@ export function untilTold(): Promise<void> {
   });
 }
 
-/** Keeps the event loop from turning, as a long calculation does; not where the task is delivered again. */
-export function blockOnce(blockMs: number, onceFile: string): void {
-  try {
-    closeSync(openSync(onceFile, 'wx'));
-  } catch {
-    return;
-  }
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs);
+/** From now on SIGUSR2 keeps the event loop from turning for so long, as a long calculation does. */
+export function standStillWhenTold(durationMs: number): void {
+  process.on('SIGUSR2', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs));
 }

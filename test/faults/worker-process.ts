@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker, type Task, type WorkerOptions } from '@mercury/messaging';
-import { blockOnce, useLedger, untilTold, type WorkBody } from './work';
+import { standStillWhenTold, useLedger, untilTold, type WorkBody } from './work';
 
 /** One worker of the system under test, as a process: `worker-process.js <ledger file> <options as JSON>`. */
 class LedgerWorker extends Worker {
@@ -17,7 +17,6 @@ class LedgerWorker extends Worker {
     const body: WorkBody = task.body;
     this.ledger.write('started', task.id, task.attempt);
     if (body.kill) process.kill(process.pid, 'SIGKILL');
-    if (body.blockMs && body.onceFile) blockOnce(body.blockMs, body.onceFile);
     if (body.ms) await pause(body.ms);
     if (body.fail) throw new Error('It was told to fail.');
     this.ledger.write('finished', task.id, task.attempt);
@@ -36,7 +35,9 @@ function reportStatus(worker: Worker, ledger: ReturnType<typeof useLedger>): voi
 
 async function main([file = '', options = '{}']: string[]): Promise<void> {
   const ledger = useLedger(file);
-  const worker = new LedgerWorker(JSON.parse(options) as WorkerOptions, ledger);
+  const { standstillMs, ...workerOptions } = JSON.parse(options) as WorkerOptions & { standstillMs?: number };
+  if (standstillMs) standStillWhenTold(standstillMs);
+  const worker = new LedgerWorker(workerOptions, ledger);
   worker.start().catch(() => undefined);
   reportStatus(worker, ledger);
   await untilTold();

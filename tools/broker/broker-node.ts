@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { tie } from './child';
+import { hasEnded, run, tie } from './child';
+import { Epmd } from './epmd';
 import type { BrokerSource } from './find-broker';
 import { ToolError } from './project';
 
@@ -19,29 +19,42 @@ export interface NodePorts {
   epmd: number;
 }
 
-type FolderSource = Extract<BrokerSource, { kind: 'folder' }>;
+export type FolderSource = Extract<BrokerSource, { kind: 'folder' }>;
 
-/** One private RabbitMQ with a folder, ports, cookie and epmd of its own. It listens on loopback only. */
+/** What the nodes of one cluster share, beside the epmd that is meant by the ports of all of them. */
+export interface Membership {
+  /** This node's own, before the @. */
+  name: string;
+  /** Of all nodes, this one included. */
+  names: readonly string[];
+  cookie: string;
+  epmd: Epmd;
+}
+
+/**
+ * A private RabbitMQ with a folder and ports of its own; alone it also has a cookie and an epmd of its own. It listens
+ * on loopback only.
+ */
 export class BrokerNode {
   private beam: ChildProcess | undefined;
-  private epmd: ChildProcess | undefined;
+  private readonly ownEpmd: Epmd | undefined;
 
   constructor(
     private readonly source: FolderSource,
     private readonly folder: string,
     private readonly ports: NodePorts,
-  ) {}
+    private readonly membership?: Membership,
+  ) {
+    if (!membership) this.ownEpmd = new Epmd(epmdOf(source), ports.epmd);
+  }
 
   /** Resolves when AMQP connections are accepted. @throws ToolError `BROKER_FAILED`, with the broker's last words. */
   async start(): Promise<void> {
     await this.configure();
-    const env = this.environment();
-    // Started by us: one that Erlang starts by itself would outlive the node.
-    const epmd = (this.epmd ??= this.startEpmd(env));
-    await untilListening(this.ports.epmd, 10_000, () => hasEnded(epmd));
+    await (this.membership?.epmd ?? this.ownEpmd)?.start();
     const output: string[] = [];
     const beam = spawn(join(this.source.folder, 'rabbitmq-server'), [], {
-      env,
+      env: this.environment(),
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -71,15 +84,15 @@ export class BrokerNode {
     return this.end('SIGKILL');
   }
 
-  /** Stops node and epmd. The folder stays. */
+  /** Runs `rabbitmqctl` on it. Resolves to what it printed. @throws ToolError `COMMAND_FAILED`. */
+  control(...args: string[]): Promise<string> {
+    return run(join(this.source.folder, 'rabbitmqctl'), args, { env: this.environment() });
+  }
+
+  /** Stops the node, and its epmd when that is its own. The folder stays. */
   async close(): Promise<void> {
     await this.stop();
-    const { epmd } = this;
-    this.epmd = undefined;
-    if (!epmd || hasEnded(epmd)) return;
-    const gone = new Promise((resolve) => epmd.once('exit', resolve));
-    epmd.kill('SIGTERM');
-    await gone;
+    await this.ownEpmd?.close();
   }
 
   private async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -93,25 +106,12 @@ export class BrokerNode {
     clearTimeout(timer);
   }
 
-  private startEpmd(env: NodeJS.ProcessEnv): ChildProcess {
-    const options = ['-port', String(this.ports.epmd), '-address', '127.0.0.1'];
-    const epmd = spawn(this.program('epmd'), options, { env, stdio: 'ignore' });
-    // That it could not be run shows in its missing pid.
-    epmd.once('error', () => undefined);
-    tie(epmd);
-    return epmd;
-  }
-
-  private program(name: string): string {
-    return this.source.erlangFolder ? join(this.source.erlangFolder, name) : name;
-  }
-
   private async configure(): Promise<void> {
     // Only of this run: what it says is read, too.
     await rm(join(this.folder, 'log'), { recursive: true, force: true });
     for (const folder of ['home', 'data', 'log', 'conf.d']) await mkdir(join(this.folder, folder), { recursive: true });
     const cookie = join(this.folder, 'home/.erlang.cookie');
-    if (!existsSync(cookie)) await writeFile(cookie, randomBytes(24).toString('hex'));
+    if (!existsSync(cookie)) await writeFile(cookie, this.membership?.cookie ?? randomBytes(24).toString('hex'));
     await chmod(cookie, 0o400);
     await writeFile(join(this.folder, 'enabled_plugins'), '[rabbitmq_management].\n');
     await writeFile(join(this.folder, 'rabbitmq-env.conf'), '');
@@ -128,8 +128,19 @@ export class BrokerNode {
       'disk_free_limit.absolute = 50MB',
       'log.console = false',
       'log.file.level = info',
+      ...this.clusterConf(),
       '',
     ].join('\n');
+  }
+
+  private clusterConf(): string[] {
+    const { names = [] } = this.membership ?? {};
+    if (names.length < 2) return [];
+    return [
+      'cluster_formation.peer_discovery_backend = classic_config',
+      `cluster_formation.target_cluster_size_hint = ${names.length}`,
+      ...names.map((name, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${name}@localhost`),
+    ];
   }
 
   private environment(): NodeJS.ProcessEnv {
@@ -139,8 +150,8 @@ export class BrokerNode {
       ...Object.fromEntries(kept),
       PATH: [this.source.erlangFolder, process.env['PATH']].filter(Boolean).join(delimiter),
       HOME: inFolder('home'),
-      // Also names the data: the same on whichever ports the node comes back. Its epmd is its own, so it is unique.
-      RABBITMQ_NODENAME: 'mercury@localhost',
+      // Also names the data: the same on whichever ports the node comes back. Unique within its epmd.
+      RABBITMQ_NODENAME: `${this.membership?.name ?? 'mercury'}@localhost`,
       RABBITMQ_NODE_PORT: String(this.ports.amqp),
       RABBITMQ_DIST_PORT: String(this.ports.distribution),
       RABBITMQ_MNESIA_BASE: inFolder('data'),
@@ -181,32 +192,12 @@ export class BrokerNode {
   }
 }
 
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+/** The program, of a source. */
+export function epmdOf({ erlangFolder }: FolderSource): string {
+  return erlangFolder ? join(erlangFolder, 'epmd') : 'epmd';
 }
 
 /** Removes a node's folder, once the node is closed. */
 export async function removeFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-}
-
-/** A port tells nobody when it opens: asks until it does. */
-export async function untilListening(port: number, timeoutMs: number, ended: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!(await accepts(port))) {
-    if (ended()) throw new ToolError('BROKER_FAILED', `The program ended before it listened on port ${port}.`);
-    if (performance.now() > deadlineMs) throw new ToolError('BROKER_FAILED', `Nothing listens on port ${port}.`);
-    await pause(30);
-  }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -33,3 +33,7 @@ export function tie(child: ChildProcess): void {
   const will = lastWill('/bin/sh', '-c', `kill -9 ${child.pid}`);
   child.once('exit', () => will.kill('SIGKILL'));
 }
+
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+}

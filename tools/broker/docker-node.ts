@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { lastWill, run } from './child';
-import { untilListening, type NodePorts } from './broker-node';
+import type { NodePorts } from './broker-node';
+import { untilListening } from './ports';
 
 /** The same private broker in a container, published on loopback only. */
 export class DockerNode {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { freePort, freePorts, isFree } from './ports';
-import { untilListening } from './broker-node';
+import { freePort, freePorts, isFree, untilListening } from './ports';
 
 let server: Server;
 let port: number;

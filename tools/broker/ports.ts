@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ToolError } from './project';
 
 /** Below the range from which systems take ports for outgoing connections: a restarted broker finds its ports free. */
@@ -26,5 +27,26 @@ export function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** A port tells nobody when it opens: asks until it does. */
+export async function untilListening(port: number, timeoutMs: number, ended: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!(await accepts(port))) {
+    if (ended()) throw new ToolError('BROKER_FAILED', `The program ended before it listened on port ${port}.`);
+    if (performance.now() > deadlineMs) throw new ToolError('BROKER_FAILED', `Nothing listens on port ${port}.`);
+    await pause(30);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
   });
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -10,6 +10,7 @@ import { lastWill } from './child';
 import { DockerNode } from './docker-node';
 import { findBroker } from './find-broker';
 import { freePorts, isFree } from './ports';
+import { plainPaths } from './plain-paths';
 import { ToolError, cacheFolder } from './project';
 import type { SupervisorEvent, SupervisorRequest } from './protocol';
 
@@ -82,7 +83,7 @@ class Supervisor {
     const source = await findBroker((line) => this.tellAll({ event: 'progress', line }));
     if (this.shared) await this.untilPredecessorIsGone(this.folder);
     const ports = await choosePorts(this.shared);
-    const plain = await this.plainPaths();
+    const plain = await plainPaths(this.linkPath);
     this.node =
       source.kind === 'docker'
         ? new DockerNode(source.image, ports, this.shared ? basename(this.socketPath, '.sock') : undefined)
@@ -105,14 +106,6 @@ class Supervisor {
       version: await versionOf(managementUrl),
       from: source.description,
     };
-  }
-
-  /** RabbitMQ's scripts quote nothing: a cache folder with spaces and the like in its path is reached through a link. */
-  private async plainPaths(): Promise<(path: string) => string> {
-    if (/^[\w./+@-]+$/.test(cacheFolder)) return (path) => path;
-    await rm(this.linkPath, { force: true });
-    await symlink(cacheFolder, this.linkPath);
-    return (path) => path.replace(cacheFolder, this.linkPath);
   }
 
   /** One that is just stopping still has the data open. */

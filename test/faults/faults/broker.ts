@@ -7,7 +7,7 @@ export const restartBroker: Fault = {
   name: 'restart-broker',
   title: 'The broker stopped and started, and killed (-9) and started',
   async run(scene) {
-    const { broker } = scene.broker;
+    const { broker } = scene;
     const each = scene.amount(5, 1);
     const tasks = scene.amount(50_000, 3_000);
     const crew = await scene.crew();

@@ -3,6 +3,7 @@ import { deafConsumer, earlyAck, requeueLoop, skippedConfirm } from '../proofs/p
 import { diskAlarm, memoryAlarm } from './alarms';
 import { baseline } from './baseline';
 import { restartBroker } from './broker';
+import { nodesKilled } from './cluster';
 import { stuckLogger } from './logger';
 import { blackHole, tcpReset } from './network';
 import { killProducer } from './producer';
@@ -33,6 +34,7 @@ export const FAULTS: readonly Fault[] = [
   stuckLogger,
   blockedLoop,
   brokerAway,
+  nodesKilled,
   earlyAck,
   skippedConfirm,
   requeueLoop,

@@ -10,6 +10,7 @@ const BUS = 'logs';
 export const stuckLogger: Fault = {
   name: 'stuck-logger',
   title: 'A logger is stuck while events and tasks go on',
+  inShort: false,
   async run(scene) {
     // Long enough in the full run that more is sent than a logger's queue may hold.
     const stuckMs = scene.amount(60_000, 2_000);

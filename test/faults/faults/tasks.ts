@@ -64,6 +64,7 @@ export const alwaysFailing: Fault = {
 export const garbage: Fault = {
   name: 'garbage',
   title: 'Bodies that are no tasks',
+  inShort: false,
   async run(scene) {
     const tasks = scene.amount(1_000, 200);
     const crew = await scene.crew();

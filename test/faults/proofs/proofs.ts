@@ -14,7 +14,7 @@ export const earlyAck: Fault = {
   async run(scene) {
     const tasks = scene.amount(5_000, 1_000);
     await declareQueue(scene);
-    const crew = await scene.crew({}, 'proofs/early-ack-process.js', 2);
+    const crew = await scene.crew({ rabbitUrl: scene.url }, 'proofs/early-ack-process.js', 2);
     const load = scene.load({ tasks, body: () => ({ ms: 100 }), perSecond: 500 });
     const kills = 3;
     for (let kill = 0; kill < kills; kill++) {
@@ -46,9 +46,9 @@ export const skippedConfirm: Fault = {
     // Not faster: a kill under a flood leaves RabbitMQ 3.10.8 with queues that find no leader, and nothing to read.
     const load = scene.load({ tasks: Infinity, perSecond: 2_000, concurrency: 50 }, put);
     await letPass(1_500);
-    await scene.broker.broker.kill();
+    await scene.broker.kill();
     await load.stop().catch(() => undefined);
-    await scene.broker.broker.start();
+    await scene.broker.start();
     await scene.crew();
     return { dose: `${scene.puts.confirmedAtMs.size} tasks, 1 kill`, bound: { duplicates: 0 } };
   },
@@ -61,7 +61,7 @@ export const requeueLoop: Fault = {
   async run(scene) {
     const tasks = 20;
     await declareQueue(scene);
-    const crew = await scene.crew({}, 'proofs/golevelup-process.js', 1);
+    const crew = await scene.crew({ rabbitUrl: scene.url }, 'proofs/golevelup-process.js', 1);
     await scene.load({ tasks, body: () => ({ fail: true }) }).done;
     const most = () => Math.max(0, ...scene.work.read().runs.values());
     await until('a task has run far too often', () => most() > 2 * scene.maxAttempts);
@@ -73,11 +73,12 @@ export const requeueLoop: Fault = {
 export const deafConsumer: Fault = {
   name: 'sees-deaf-consumer',
   title: "Proof: golevelup's own subscriber, after its queue was deleted and declared again",
+  inShort: false,
   mustFindViolation: /tasks still queued at the end/,
   async run(scene) {
     const tasks = 20;
     await declareQueue(scene);
-    const crew = await scene.crew({}, 'proofs/golevelup-process.js', 1);
+    const crew = await scene.crew({ rabbitUrl: scene.url }, 'proofs/golevelup-process.js', 1);
     await scene.load({ tasks }).done;
     await until('they are executed', () => scene.work.read().finishedAtMs.size === tasks);
     await scene.host.deleteQueue(scene.queueName);

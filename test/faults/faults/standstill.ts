@@ -15,8 +15,7 @@ export const blockedLoop: Fault = {
   async run(scene) {
     const rounds = scene.amount(5, 1);
     const crew = await scene.crew({ standstillMs: STANDSTILL_MS });
-    // Enough to keep every slot busy: what runs then is what may run twice.
-    const load = scene.load({ tasks: Infinity, perSecond: 100, body: () => ({ ms: 500 }) });
+    const load = scene.load({ tasks: Infinity, perSecond: 50, body: () => ({ ms: 300 }) });
     const readyCount = () => scene.work.read().remarks.filter(({ word }) => word === 'ready').length;
     const recoveriesMs: number[] = [];
     for (let round = 1; round <= rounds; round++) {

@@ -25,6 +25,8 @@ interface Consumption {
 const CONSUME_AGAIN_CAP_MS = 5_000;
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
+/** A broker that has not let us consume by then is reported; it may still do. */
+const SETUP_ANSWER_MS = 10_000;
 /** How long a broker waits for an ack unless configured otherwise (RabbitMQ docs, consumer_timeout). */
 const BROKER_ACK_TIMEOUT_MS = 1_800_000;
 /** Problems that do not go away by themselves: `start` tells its caller. */
@@ -116,6 +118,7 @@ export abstract class Worker<Body = JsonObject> {
   start(): Promise<void> {
     if (this.stopping) return Promise.reject(stopped('worker'));
     if (this.starting) return this.starting;
+    this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
     this.starting = new Promise<void>((resolve, reject) => {
       this.events.once('ready', resolve);
       this.onProblem = (problem) => {
@@ -147,11 +150,16 @@ export abstract class Worker<Body = JsonObject> {
   private async consumeUntilLeaving(): Promise<void> {
     const { signal } = this.leaving;
     for (let failures = 0; !signal.aborted;) {
+      let late: NodeJS.Timeout | undefined;
       try {
         await this.broker.connections.consuming.untilConnected(signal);
+        late = setTimeout(() => this.reportNoAnswer(), SETUP_ANSWER_MS).unref();
         await this.declare();
         const channel = await this.broker.connections.consuming.openChannel();
-        await this.consume(channel, () => (failures = 0));
+        await this.consume(channel, () => {
+          clearTimeout(late);
+          failures = 0;
+        });
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
@@ -159,8 +167,22 @@ export abstract class Worker<Body = JsonObject> {
         this.onProblem(problem);
         this.events.emit('problem', problem);
         await delay(backoffMs(failures, CONSUME_AGAIN_CAP_MS), signal);
+      } finally {
+        clearTimeout(late);
       }
     }
+  }
+
+  /** Only told: asking again on another channel would wait for the same, and the broker ends what it cannot answer. */
+  private reportNoAnswer(): void {
+    if (this.leaving.signal.aborted) return;
+    const { queueName } = this.config;
+    const message =
+      `The broker has not let this worker consume for ${SETUP_ANSWER_MS / 1_000} s; still waiting. ` +
+      `Has queue "${queueName}" a leader? See rabbitmq-queues quorum_status ${queueName}.`;
+    const problem = new BrokerError('BROKER_BLOCKED', message);
+    this.onProblem(problem);
+    this.events.emit('problem', problem);
   }
 
   /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */

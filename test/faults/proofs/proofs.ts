@@ -32,6 +32,11 @@ export const skippedConfirm: Fault = {
   mustFindViolation: /confirmed tasks lost/,
   async run(scene) {
     await declareQueue(scene);
+    // RabbitMQ writes down only later that a quorum queue exists: one that is killed with its node within its first seconds
+    // comes back empty, on 3.10 even without a leader, for good. That would be another loss than the one to be seen here.
+    await scene.broker.stop();
+    await scene.broker.start();
+    await declareQueue(scene);
     const connection = await connect(scene.url);
     connection.on('error', () => undefined);
     const channel = await connection.createChannel();
@@ -43,7 +48,6 @@ export const skippedConfirm: Fault = {
       await letPass(1);
       return 'confirmed';
     };
-    // Not faster: a kill under a flood leaves RabbitMQ 3.10.8 with queues that find no leader, and nothing to read.
     const load = scene.load({ tasks: Infinity, perSecond: 2_000, concurrency: 50 }, put);
     await letPass(1_500);
     await scene.broker.kill();

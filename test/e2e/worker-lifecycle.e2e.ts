@@ -1,4 +1,5 @@
-import { Worker, WorkerClient } from '@mercury/messaging';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Worker, WorkerClient, suspectQueueOf } from '@mercury/messaging';
 import { rabbitUrl } from '../support/rabbit';
 import { Collector, gate } from '../support/until';
 import { Workbench } from '../support/workbench';
@@ -134,14 +135,62 @@ describe('stop', () => {
   });
 });
 
+describe('a broker that waits for an ack for a shorter time than a handler takes', () => {
+  it('is told by the worker how long that is, and does not take the task away', async () => {
+    await bench.rabbit.use((channel) =>
+      channel.assertQueue(bench.queueName, {
+        durable: true,
+        arguments: { 'x-queue-type': 'quorum', 'x-consumer-timeout': 1_000 },
+      }),
+    );
+    const ended = new Collector<boolean>();
+    const worker = bench.worker(async (task) => {
+      await pause(4_000);
+      ended.push(task.signal.aborted);
+    });
+    worker.events.on('problem', () => undefined);
+    await worker.start();
+    await bench.client().put({ type: 'slow' });
+    expect(await ended.atLeast(1)).toEqual([false]);
+    await worker.stop();
+    expect(worker.seen.values).toHaveLength(1);
+    expect(await bench.rabbit.depth(bench.queueName)).toBe(0);
+  });
+});
+
+describe('a broker that closes the channel under a worker', () => {
+  it('is quoted with its reason, and the task goes on with the same attempt number', async () => {
+    const hold = gate();
+    const worker = bench.worker(() => hold.opened);
+    const problems = new Collector<string>();
+    worker.events.on('problem', (problem) => problems.push(`${problem.code} ${problem.message}`));
+    await worker.start();
+    await bench.client().put({ type: 'report' });
+    await worker.seen.atLeast(1);
+    const again = new Promise<void>((resolve) => worker.events.once('ready', resolve));
+    // The next look for suspects is refused, and with it the channel.
+    await bench.rabbit.use((channel) => channel.deleteQueue(suspectQueueOf(bench.queueName)));
+    await again;
+    expect(problems.values).toEqual([expect.stringMatching(/^BROKER_CHANNEL_LOST .*lost: .*NOT_FOUND - no queue/)]);
+    expect(worker.seen.values[0]?.signal.aborted).toBe(true);
+    hold.open();
+    await worker.seen.atLeast(2);
+    expect(worker.seen.values.map(({ attempt }) => attempt)).toEqual([1, 1]);
+  });
+});
+
 describe('a broker that deletes the queue under a worker', () => {
   it('gets it declared again, and the worker comes back', async () => {
     const worker = bench.worker(() => undefined);
-    worker.events.on('problem', () => undefined);
+    const problems = new Collector<string>();
+    worker.events.on('problem', (problem) => problems.push(problem.message));
     await worker.start();
     const again = new Promise<void>((resolve) => worker.events.once('ready', resolve));
     await bench.rabbit.use((channel) => channel.deleteQueue(bench.queueName));
     await again;
+    expect(problems.values).toEqual([
+      expect.stringMatching(/deleted or moved, or a task took longer than its consumer_timeout/),
+    ]);
     await bench.client().put({ type: 'after' });
     await worker.seen.atLeast(1);
   });

@@ -29,6 +29,11 @@ const BROKER_ANSWER_MS = 3_000;
 const SETUP_ANSWER_MS = 10_000;
 /** How long a broker waits for an ack unless configured otherwise (RabbitMQ docs, consumer_timeout). */
 const BROKER_ACK_TIMEOUT_MS = 1_800_000;
+/** What a task may take beyond its handler's time, to be settled. */
+const SETTLING_MS = 60_000;
+/** A cancel brings no reason (AMQP 0-9-1): RabbitMQ 4.3 answers so to a late ack, too. */
+const CANCELLED =
+  'The broker cancelled the consumer: its queue was deleted or moved, or a task took longer than its consumer_timeout.';
 /** Problems that do not go away by themselves: `start` tells its caller. */
 const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
@@ -88,6 +93,11 @@ export abstract class Worker<Body = JsonObject> {
   protected runnerOf(_type: string): TaskRunner | undefined {
     // Bodies are checked by the handler or its pipes: the type parameter is the reader's promise, not the broker's.
     return { run: (task) => this.handler(task as Task<Body>) };
+  }
+
+  /** The longest that any handler may take, in milliseconds. */
+  protected longestTimeoutMs(): number {
+    return this.config.handlerTimeoutMs;
   }
 
   /** How many tasks run now. */
@@ -193,13 +203,17 @@ export abstract class Worker<Body = JsonObject> {
     const onStopped = () => end();
     this.stopped.signal.addEventListener('abort', onStopped);
     if (this.stopped.signal.aborted) end();
+    // Comes before `close`, and says why: the first end counts.
+    channel.once('error', (cause: Error) => {
+      end(new BrokerError('BROKER_CHANNEL_LOST', `The channel for consuming was lost: ${cause.message}`, { cause }));
+    });
     channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
     // The first deliveries may come together with the broker's answer: they begin when `start` has resolved.
     let begin: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => (begin = resolve));
     const onMessage = (message: Message | null) => {
       if (message) void begun.then(() => this.take({ message, channel, lost: lost.signal }));
-      else end(new BrokerError('BROKER_CHANNEL_LOST', 'The broker cancelled the consumer: queue deleted or moved?'));
+      else end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));
     };
     try {
       // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
@@ -233,7 +247,11 @@ export abstract class Worker<Body = JsonObject> {
     if (!consumption || this.leaving.signal.aborted) return;
     consumption.consumerTag = `mercury-${randomUUID()}`;
     const { channel, onMessage, consumerTag } = consumption;
-    await channel.consume(this.config.queueName, onMessage, { consumerTag });
+    // From RabbitMQ 3.12 on a consumer may say it itself; without it a task of a broker that waits less would come again
+    // and again, and on 4.3 without ever being counted.
+    const ackTimeoutMs = Math.max(BROKER_ACK_TIMEOUT_MS, this.longestTimeoutMs() + SETTLING_MS);
+    const args = { 'x-consumer-timeout': ackTimeoutMs };
+    await channel.consume(this.config.queueName, onMessage, { consumerTag, arguments: args });
   }
 
   private suspectHost(): SuspectHost {
@@ -318,12 +336,11 @@ export abstract class Worker<Body = JsonObject> {
 
   /** The broker does not tell its setting: what can be said is that its default does not fit. */
   private warnOfAckTimeout(): void {
-    const { handlerTimeoutMs } = this.config;
-    if (handlerTimeoutMs < BROKER_ACK_TIMEOUT_MS) return;
-    const wanted = handlerTimeoutMs + 60_000;
+    const longestMs = this.longestTimeoutMs();
+    if (longestMs < BROKER_ACK_TIMEOUT_MS) return;
     const message =
-      `handlerTimeoutMs is ${handlerTimeoutMs}, but unless configured otherwise RabbitMQ takes a task away that is not ` +
-      `acknowledged within ${BROKER_ACK_TIMEOUT_MS} ms. Set consumer_timeout = ${wanted} in rabbitmq.conf, or a shorter handlerTimeoutMs.`;
+      `A handler may take ${longestMs} ms, but unless configured otherwise RabbitMQ takes a task away that is not ` +
+      `acknowledged within ${BROKER_ACK_TIMEOUT_MS} ms. Set consumer_timeout = ${longestMs + SETTLING_MS} in rabbitmq.conf, or a shorter timeout.`;
     this.events.emit('problem', new MercuryError('ACK_TIMEOUT_SHORTER', message));
   }
 

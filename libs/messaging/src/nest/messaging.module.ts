@@ -5,6 +5,7 @@ import {
   type DynamicModule,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
@@ -45,7 +46,9 @@ const PROVIDERS: Provider[] = [
  * starts and stops the application's own providers that extend Worker or Logger.
  */
 @Module({ imports: [DiscoveryModule] })
-export class MessagingModule implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+export class MessagingModule
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private readonly log = new NestLogger('Messaging');
 
   constructor(
@@ -64,10 +67,14 @@ export class MessagingModule implements OnApplicationBootstrap, BeforeApplicatio
     return moduleWith([{ provide: MESSAGING_OPTIONS, inject, useFactory }], imports);
   }
 
-  /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
-  onApplicationBootstrap(): void {
+  /** Before anything starts: the transport does so in its own hook, which comes before that of this module. */
+  onModuleInit(): void {
     this.transport.events.on('problem', (problem) => this.log.warn(problem.message));
     this.client.events.on('problem', (problem) => this.log.warn(problem.message));
+  }
+
+  /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
+  onApplicationBootstrap(): void {
     for (const worker of this.ownWorkers()) {
       worker.events.on('problem', (problem) => this.log.warn(problem.message));
       void worker.start().catch((error: unknown) => this.tell(error));

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { EventEmitter } from 'node:events';
-import { Controller, type INestApplication } from '@nestjs/common';
+import { Controller, Logger, type INestApplication } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -54,6 +54,9 @@ class Greetings {
     throw discard ? new DiscardTask('Gone.', { code: 'GONE' }) : new Error('broken');
   }
 
+  @TaskHandler('archive', { timeoutMs: 3_600_000 })
+  archive(): void {}
+
   @MessagePattern('foreign', Transport.TCP)
   foreign(): void {}
 }
@@ -63,8 +66,10 @@ type Lookup = { runnerOf(type: string): TaskRunner | undefined };
 
 let app: INestApplication;
 let transport: WorkerTransport;
+const warnings: unknown[] = [];
 
 beforeAll(async () => {
+  jest.spyOn(Logger.prototype, 'warn').mockImplementation((message: unknown) => void warnings.push(message));
   // Never connected: the application starts all the same.
   const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
   const connection = new Connection(manager as unknown as AmqpConnectionManager);
@@ -75,6 +80,7 @@ beforeAll(async () => {
   app = module.createNestApplication(new FastifyAdapter(), { logger: false });
   connectWorker(app);
   await app.startAllMicroservices();
+  await app.init();
   transport = app.get(WorkerTransport);
 });
 beforeEach(() => (seen.length = 0));
@@ -136,8 +142,12 @@ describe('@TaskHandler', () => {
     expect(runnerOf('greet')).not.toHaveProperty('timeoutMs');
   });
 
+  it('that may take longer than a broker waits for an ack is warned of in the log, with the setting that fits', () => {
+    expect(warnings).toEqual([expect.stringMatching(/^A handler may take 3600000 ms, .*consumer_timeout = 3660000 /)]);
+  });
+
   it('is known by its type; what another transport handles is not', async () => {
-    expect(transport.types.sort()).toEqual(['fail', 'greet', 'observe']);
+    expect(transport.types.sort()).toEqual(['archive', 'fail', 'greet', 'observe']);
     expect(await outcomeOf({ type: 'foreign' })).toMatchObject({ kind: 'dead', failure: { code: 'UNKNOWN_TYPE' } });
   });
 

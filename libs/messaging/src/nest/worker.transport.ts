@@ -30,7 +30,11 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
     config: ApplicationConfig,
   ) {
     super();
-    this.worker = new HandlerWorker(workerOptionsOf(options, connections), (type) => this.runnerOf(type));
+    this.worker = new HandlerWorker(
+      workerOptionsOf(options, connections),
+      (type) => this.runnerOf(type),
+      () => this.types.map((type) => this.runnerOf(type)?.timeoutMs ?? 0),
+    );
     // First in the list is last in line.
     config.getGlobalFilters().unshift(new TaskErrorsFilter());
   }
@@ -121,6 +125,7 @@ class HandlerWorker extends Worker {
   constructor(
     options: WorkerOptions,
     private readonly findRunner: (type: string) => TaskRunner | undefined,
+    private readonly ownTimeoutsMs: () => number[],
   ) {
     super(options);
   }
@@ -131,5 +136,9 @@ class HandlerWorker extends Worker {
 
   protected override runnerOf(type: string): TaskRunner | undefined {
     return this.findRunner(type);
+  }
+
+  protected override longestTimeoutMs(): number {
+    return Math.max(super.longestTimeoutMs(), ...this.ownTimeoutsMs());
   }
 }

@@ -85,3 +85,14 @@ it('gives a suspect back when it is told to stop while it waits for its turn', a
   expect(await bench.rabbit.depth(suspectQueueOf(bench.queueName))).toBe(1);
   expect(worker.seen.values.map(({ type }) => type)).toEqual(['slow']);
 });
+
+it('is beyond help where only others consume: the broker buries it after 20 deliveries without an end', async () => {
+  const id = await bench.client().put({ type: 'killer' });
+  await bench.rabbit.dieOver(bench.queueName, 1, 21);
+  await until('the dead letter', async () => (await bench.rabbit.depth(deadQueueOf(bench.queueName))) === 1);
+  const letter = await bench.rabbit.take(deadQueueOf(bench.queueName));
+  expect(letter?.properties).toMatchObject({
+    messageId: id,
+    headers: { 'x-death': [{ reason: 'delivery_limit', queue: bench.queueName }] },
+  });
+});

@@ -226,3 +226,20 @@ describe('a retry level that was deleted', () => {
     await until('nothing is held', () => worker.problem === undefined);
   });
 });
+
+describe('a work queue that was deleted', () => {
+  it('leaves a task that returns from its retry level in mercury.unrouted, where an alarm sees it', async () => {
+    const client = bench.client();
+    const id = await client.put({ type: 'report' });
+    await client.stop();
+    const message = await bench.rabbit.take(bench.queueName);
+    await bench.rabbit.use((channel) => channel.deleteQueue(bench.queueName));
+    const level = retryQueueOf(bench.queueName, LEVELS_MS[0]!);
+    await bench.rabbit.send(level, message!.content, message!.properties);
+    const unrouted: unknown[] = [];
+    await until('it is there', async () => {
+      unrouted.push((await bench.rabbit.take('mercury.unrouted'))?.properties.messageId);
+      return unrouted.includes(id);
+    });
+  });
+});

@@ -4,6 +4,7 @@ import { putOver } from '../load';
 import type { Scene } from '../scene';
 import { letPass, until } from '../wait';
 
+/** Beyond what the machine itself takes now for a request that needs no broker. */
 const MOST_ANSWER_MS = 1_000;
 const MOST_RESUME_MS = 5_000;
 const MOST_GROWTH_BYTES = 150 * 1_048_576;
@@ -58,6 +59,7 @@ async function underAlarm(scene: Scene, alarm: Alarm): Promise<Outcome> {
   const calmBytes = app.memoryBytes();
   let mostBytes = 0;
   let refused = 0;
+  const slowestsMs: number[] = [];
   const violations: string[] = [];
   const recoveriesMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -67,15 +69,21 @@ async function underAlarm(scene: Scene, alarm: Alarm): Promise<Outcome> {
       answers.slice(-20).some(({ beganAtMs, status }) => beganAtMs > commandedAtMs && status === 503),
     );
     const raisedAtMs = performance.now();
+    const control = timeHealth(app);
     for (const endMs = raisedAtMs + lengthMs; performance.now() < endMs; await letPass(500)) {
       mostBytes = Math.max(mostBytes, app.memoryBytes());
     }
+    const slowestControlMs = await control.stop();
     const during = answers.filter(({ beganAtMs, tookMs }) => beganAtMs > raisedAtMs + 500 && tookMs > 0);
     const wrong = during.filter(({ status }) => status !== 503).length;
     const slowestMs = Math.max(0, ...during.map(({ tookMs }) => tookMs));
     refused += during.length;
     if (wrong > 0) violations.push(`${wrong} of ${during.length} posts were not answered 503 during the alarm`);
-    if (slowestMs > MOST_ANSWER_MS) violations.push(`a post was refused only after ${Math.round(slowestMs)} ms`);
+    slowestsMs.push(slowestMs);
+    if (slowestMs > MOST_ANSWER_MS + slowestControlMs) {
+      const times = `${Math.round(slowestMs)} ms, where its health took ${Math.round(slowestControlMs)} ms`;
+      violations.push(`a post was refused only after ${times}`);
+    }
     await scene.broker.control(...alarm.clear);
     recoveriesMs.push(await scene.recoveredAfterMs(Date.now()));
     await letPass(1_000);
@@ -90,7 +98,30 @@ async function underAlarm(scene: Scene, alarm: Alarm): Promise<Outcome> {
     dose: `${rounds} alarms of ${lengthMs / 1000} s, ${perSecond} posts/s`,
     bound: { duplicates: 0 },
     recoveriesMs,
-    notes: [`${refused} posts refused, the producer grew by ${grownMb} MB`],
+    notes: [
+      `${refused} posts refused within ${Math.round(Math.max(...slowestsMs))} ms, the producer grew by ${grownMb} MB`,
+    ],
     violations,
+  };
+}
+
+/** Asks for the health of the process all the time. `stop` resolves to how long the slowest answer took. */
+function timeHealth(app: App): { stop(): Promise<number> } {
+  let slowestMs = 0;
+  let stopped = false;
+  const asking = (async () => {
+    while (!stopped) {
+      const startedAtMs = performance.now();
+      await app.health('live');
+      slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
+      await letPass(10);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await asking;
+      return slowestMs;
+    },
   };
 }

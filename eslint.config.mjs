@@ -13,6 +13,11 @@ const noNestFolder = {
   regex: '^\\.\\.?/(.*/)?nest(/|$)',
   message: 'The core knows nothing of its Nest layer: the arrow points from nest/ to the core.',
 };
+const noRedis = {
+  group: ['ioredis'],
+  allowTypeImports: true,
+  message: 'Loaded by import() when a RedisKeyStore is first used: whoever has no Redis does not install it.',
+};
 const noDeepImports = {
   regex: '(^@mercury/(messaging|tasks)/(?!nest$)|libs/(messaging|tasks)/src)',
   message: 'Applications use what the library exports, as its users do.',
@@ -40,7 +45,7 @@ export default tseslint.config(
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
     },
   },
-  { files: ['libs/messaging/src/*.ts'], rules: restrict(noNest, noNestFolder) },
+  { files: ['libs/messaging/src/*.ts'], rules: restrict(noNest, noNestFolder, noRedis) },
   {
     // Pure decisions: they know neither the broker nor a channel, so that reading and testing them needs neither.
     files: ['libs/messaging/src/{outcome,retry-policy,dead-letter,task,errors}.ts'],

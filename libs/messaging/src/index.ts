@@ -21,6 +21,9 @@ export {
   type WorkerClientOptions,
   type WorkerOptions,
 } from './config';
+export type { KeyStore } from './key-store';
+export { MemoryKeyStore } from './memory-key-store';
+export { RedisKeyStore } from './redis-key-store';
 export { Connection, type Connections } from './connection';
 export { EXCHANGE, deadQueueOf, retryQueueOf, suspectQueueOf } from './topology';
 export {

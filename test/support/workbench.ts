@@ -1,4 +1,4 @@
-import { Worker, WorkerClient, type Task } from '@mercury/messaging';
+import { Worker, WorkerClient, type KeyStore, type Task } from '@mercury/messaging';
 import { Rabbit, rabbitUrl, uniqueName } from './rabbit';
 import { Collector } from './until';
 
@@ -9,6 +9,7 @@ interface TestWorkerOptions {
   maxAttempts?: number;
   handlerTimeoutMs?: number;
   drainTimeoutMs?: number;
+  keyStore?: KeyStore;
 }
 
 /** Remembers the tasks that it saw, and how many ran at once. */

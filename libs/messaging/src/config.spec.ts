@@ -52,6 +52,7 @@ describe('whole numbers', () => {
     ['drainTimeoutMs', 1, 2 ** 31 - 1],
     ['publishTimeoutMs', 1, 2 ** 31 - 1],
     ['maxPayloadBytes', 1, 16 * 1024 * 1024],
+    ['idempotencyTtlMs', 1, 366 * 86_400_000],
   ])('%s is refused outside of %d to %d, and accepted at both ends', (field, least, most) => {
     for (const value of [least, most]) expect(problemsWith({ [field]: value })).toEqual([]);
     for (const value of [least - 1, most + 1, 1.5, NaN, '5']) {
@@ -162,6 +163,8 @@ it('fills in the defaults', () => {
     policy: { maxAttempts: 6, delaysMs: DEFAULTS.retryDelaysMs },
     handlerTimeoutMs: 600_000,
     drainTimeoutMs: 25_000,
+    keyStore: undefined,
+    idempotencyTtlMs: 86_400_000,
   });
 });
 

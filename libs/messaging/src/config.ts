@@ -1,6 +1,7 @@
 import type { Connections } from './connection';
 import { ConfigError } from './errors';
 import type { TaskRunner } from './execution';
+import type { KeyStore } from './key-store';
 import type { RetryPolicy } from './retry-policy';
 
 export const DEFAULTS = {
@@ -11,6 +12,7 @@ export const DEFAULTS = {
   drainTimeoutMs: 25_000,
   publishTimeoutMs: 5_000,
   maxPayloadBytes: 1_048_576,
+  idempotencyTtlMs: 86_400_000,
 } as const;
 
 /** RabbitMQ 4 limits a message to 16 MiB (RabbitMQ docs, max_message_size). */
@@ -19,6 +21,7 @@ const LARGEST_PAYLOAD_BYTES = 16 * 1_048_576;
 const LARGEST_CAPACITY = 65_535;
 const MOST_ATTEMPTS = 1_000_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const LONGEST_TTL_MS = 366 * 86_400_000;
 
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
 export interface BrokerOptions {
@@ -45,6 +48,10 @@ export interface WorkerOptions extends WorkerClientOptions {
   handlerTimeoutMs?: number;
   /** How long `stop` waits for running handlers, in milliseconds. Default 25,000. */
   drainTimeoutMs?: number;
+  /** Where it is remembered which tasks have succeeded, so that none of them is executed again. Default: nowhere. */
+  keyStore?: KeyStore;
+  /** How long it is remembered, in milliseconds. Default 24 h, at most 366 days. */
+  idempotencyTtlMs?: number;
 }
 
 export interface EventBusOptions extends BrokerOptions {
@@ -70,6 +77,8 @@ export interface ResolvedWorker extends ResolvedClient {
   readonly policy: RetryPolicy;
   readonly handlerTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly keyStore: KeyStore | undefined;
+  readonly idempotencyTtlMs: number;
 }
 
 export interface ResolvedBus extends ResolvedBroker {
@@ -98,12 +107,15 @@ export function resolveWorker(options: WorkerOptions): ResolvedWorker {
   const problems: string[] = [];
   const client = clientOf(options, problems);
   const maxAttempts = whole('maxAttempts', options.maxAttempts ?? DEFAULTS.maxAttempts, 1, MOST_ATTEMPTS, problems);
+  const ttlMs = options.idempotencyTtlMs ?? DEFAULTS.idempotencyTtlMs;
   const resolved = {
     ...client,
     capacity: whole('capacity', options.capacity ?? DEFAULTS.capacity, 1, LARGEST_CAPACITY, problems),
     policy: { maxAttempts, delaysMs: client.retryDelaysMs },
     handlerTimeoutMs: timeout('handlerTimeoutMs', options.handlerTimeoutMs, problems),
     drainTimeoutMs: timeout('drainTimeoutMs', options.drainTimeoutMs, problems),
+    keyStore: options.keyStore,
+    idempotencyTtlMs: whole('idempotencyTtlMs', ttlMs, 1, LONGEST_TTL_MS, problems),
   };
   refuse('Worker options', problems);
   return resolved;

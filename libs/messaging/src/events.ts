@@ -24,6 +24,8 @@ export interface SettledAttempt {
 export interface WorkerEvents extends ConnectionEvents {
   started: [task: Task];
   settled: [attempt: SettledAttempt];
+  /** A task that has succeeded before came again: it was acknowledged, and neither started nor settled. */
+  skipped: [task: Task];
 }
 
 export interface ClientEvents extends ConnectionEvents {

@@ -1,6 +1,8 @@
 import type { Message } from 'amqplib';
+import { Completions } from './completions';
 import { DiscardTask, MercuryError, RetryTask } from './errors';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
+import { MemoryKeyStore } from './memory-key-store';
 import type { Task } from './task';
 
 function arrived(content: string, properties: Record<string, unknown> = {}): Message {
@@ -124,6 +126,58 @@ describe('execute', () => {
     });
     expect(started).toEqual([]);
     expect(run).not.toHaveBeenCalled();
+  });
+});
+
+describe('with a memory of what has succeeded', () => {
+  let leaving: AbortController;
+  let completions: Completions;
+
+  beforeEach(() => {
+    leaving = new AbortController();
+    completions = new Completions(new MemoryKeyStore(), 60_000, leaving.signal, () => undefined);
+  });
+
+  const executingWith = (run: (task: Task) => unknown, what = message, abort = new AbortController()) =>
+    execute(what, { ...contextWith({ run }).context, completions }, abort);
+
+  it('a task that has succeeded is a success again, without its handler', async () => {
+    const run = jest.fn();
+    expect(await executingWith(run)).toMatchObject({ outcome: { kind: 'success' }, isSkipped: false });
+    expect(await executingWith(run)).toMatchObject({ outcome: { kind: 'success' }, isSkipped: true });
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['failed', new Error('no'), 'retry'],
+    ['was discarded', new DiscardTask('no'), 'dead'],
+  ])('a task that %s is executed again', async (_what, error, kind) => {
+    const { outcome } = await executingWith(() => Promise.reject(error));
+    expect(outcome.kind).toBe(kind);
+    const run = jest.fn();
+    await executingWith(run);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('a handler that ends because its signal aborts has not succeeded', async () => {
+    const abort = new AbortController();
+    await executingWith(() => abort.abort(), message, abort);
+    const run = jest.fn();
+    await executingWith(run);
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('a task is given back when nobody knows by the time that the worker stops', async () => {
+    leaving.abort();
+    const run = jest.fn();
+    expect(await executingWith(run)).toMatchObject({ outcome: { kind: 'released' }, isSkipped: false });
+    expect(run).not.toHaveBeenCalled();
+  });
+
+  it('two foreign tasks without ids are two', async () => {
+    const run = jest.fn();
+    for (let number = 0; number < 2; number++) await executingWith(run, arrived('{"type":"report"}'));
+    expect(run).toHaveBeenCalledTimes(2);
   });
 });
 

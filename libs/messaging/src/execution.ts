@@ -1,5 +1,6 @@
 import type { Message } from 'amqplib';
 import { decodeTask, identify, type Identity } from './codec';
+import type { Completions } from './completions';
 import { DiscardTask, MercuryError } from './errors';
 import { decideFailure, type Outcome } from './outcome';
 import type { RetryPolicy } from './retry-policy';
@@ -23,6 +24,8 @@ export interface ExecutionContext {
   /** Undefined for a type that nobody handles. */
   runnerOf(type: string): TaskRunner | undefined;
   onStart(task: Task): void;
+  /** Undefined where nothing is remembered. */
+  completions?: Completions | undefined;
 }
 
 export interface Execution {
@@ -30,20 +33,25 @@ export interface Execution {
   /** Undefined when the body could not be decoded. */
   task: Task | undefined;
   outcome: Outcome;
+  /** It has succeeded before: its handler was not asked again. */
+  isSkipped: boolean;
   durationMs: number;
 }
 
 /**
- * One attempt, from the bytes to the outcome: decode, find the handler, run it with its timeout. Never throws, and
- * knows no channel. `abort` belongs to this attempt: its signal is the handler's. A handler that ignores its aborted
- * signal still has exactly this one outcome.
+ * One attempt, from the bytes to the outcome: decode, find the handler, run it with its timeout, remember its success.
+ * Never throws, and knows no channel. `abort` belongs to this attempt: its signal is the handler's. A handler that
+ * ignores its aborted signal still has exactly this one outcome.
  */
 export async function execute(message: Message, context: ExecutionContext, abort: AbortController): Promise<Execution> {
   let identity = identify(message);
-  const startedAtMs = performance.now();
+  // A foreign task without an id of its own is another one at each delivery.
+  const completions = message.properties.messageId === identity.id ? context.completions : undefined;
+  let startedAtMs = performance.now();
   let task: Task | undefined;
   let runner: TaskRunner | undefined;
   let outcome: Outcome;
+  let hasSucceeded: 'yes' | 'no' | 'unknown' = 'no';
   try {
     const decoded = decodeTask(message);
     identity = decoded;
@@ -51,13 +59,21 @@ export async function execute(message: Message, context: ExecutionContext, abort
     task = known;
     runner = context.runnerOf(decoded.type);
     if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
-    context.onStart(known);
-    await within(runner.timeoutMs ?? context.handlerTimeoutMs, abort, async () => runner?.run(known));
-    outcome = { kind: 'success' };
+    if (completions) hasSucceeded = await completions.has(known);
+    startedAtMs = performance.now();
+    if (hasSucceeded === 'no') {
+      context.onStart(known);
+      await within(runner.timeoutMs ?? context.handlerTimeoutMs, abort, async () => runner?.run(known));
+    }
+    outcome = { kind: hasSucceeded === 'unknown' ? 'released' : 'success' };
   } catch (error) {
     outcome = decideFailure(error, identity.attempt, policyOf(runner, context.policy), context.policy.delaysMs);
   }
-  return { identity, task, outcome, durationMs: performance.now() - startedAtMs };
+  const durationMs = performance.now() - startedAtMs;
+  // Before the ack. One whose signal has aborted may have ended early because of that: it is executed again.
+  if (task && hasSucceeded === 'no' && outcome.kind === 'success' && !abort.signal.aborted)
+    await completions?.add(task);
+  return { identity, task, outcome, isSkipped: hasSucceeded === 'yes', durationMs };
 }
 
 function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPolicy {

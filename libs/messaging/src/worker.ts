@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { identify, type Identity } from './codec';
+import { Completions } from './completions';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
@@ -60,6 +61,8 @@ export abstract class Worker<Body = JsonObject> {
   private readonly stopped = new AbortController();
   private consumption: Consumption | undefined;
   private readonly suspects: Suspects;
+  /** Undefined without a key store. */
+  private readonly completions: Completions | undefined;
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -72,7 +75,7 @@ export abstract class Worker<Body = JsonObject> {
   /** @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does. */
   constructor(options: WorkerOptions) {
     this.config = resolveWorker(options);
-    const { publishTimeoutMs, queueName } = this.config;
+    const { publishTimeoutMs, queueName, keyStore, idempotencyTtlMs } = this.config;
     const onProblem = (problem: MercuryError) => this.events.emit('problem', problem);
     this.broker = useConnections(this.config, `worker ${queueName}`, onProblem);
     const publishEvents = new Events<ClientEvents>().on('problem', onProblem);
@@ -81,6 +84,7 @@ export abstract class Worker<Body = JsonObject> {
     this.settlement = new Settlement(this.publisher, queueName, onProblem);
     this.slots = new Slots(this.config.capacity);
     this.suspects = new Suspects(queueName, this.suspectHost());
+    if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
   }
 
   /**
@@ -115,7 +119,7 @@ export abstract class Worker<Body = JsonObject> {
 
   /** Why the worker does not make progress now; undefined when it does. For readiness checks. */
   get problem(): MercuryError | undefined {
-    return this.settlement.problem ?? this.currentProblem;
+    return this.settlement.problem ?? this.completions?.problem ?? this.currentProblem;
   }
 
   /**
@@ -294,8 +298,7 @@ export abstract class Worker<Body = JsonObject> {
 
   private async attempt(delivery: Delivery, abort: AbortController): Promise<void> {
     if (this.leaving.signal.aborted) {
-      await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
-      return;
+      return this.settle(delivery, identify(delivery.message), { kind: 'released' }, 0);
     }
     const context = {
       queueName: this.config.queueName,
@@ -303,14 +306,17 @@ export abstract class Worker<Body = JsonObject> {
       handlerTimeoutMs: this.config.handlerTimeoutMs,
       runnerOf: (type: string) => this.runnerOf(type),
       onStart: (task: Task) => this.events.emit('started', task),
+      completions: this.completions,
     };
-    const { identity, outcome, durationMs } = await execute(delivery.message, context, abort);
-    await this.settle(delivery, identity, outcome, durationMs);
+    const { identity, task, outcome, isSkipped, durationMs } = await execute(delivery.message, context, abort);
+    if (!isSkipped) return this.settle(delivery, identity, outcome, durationMs);
+    if ((await this.settlement.settle(delivery, identity, outcome)) && task) this.events.emit('skipped', task);
   }
 
   private async settle(delivery: Delivery, identity: Identity, outcome: Outcome, durationMs: number): Promise<void> {
     const told = await this.settlement.settle(delivery, identity, outcome);
-    if (!told) return;
+    // Given back untouched, it was no attempt.
+    if (!told || outcome.kind === 'released') return;
     const { id, type, attempt } = identity;
     this.events.emit('settled', { id, type, attempt, queue: this.config.queueName, outcome, durationMs });
   }

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import { MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
+import type { KeyStore } from '@mercury/messaging';
+import { KEY_STORE, KeyStoreModule, MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
 import { Operations } from './operations';
 import type { ConsumerEnvironment } from './consumer.config';
 import { TaskReports } from './task-reports';
@@ -15,13 +16,19 @@ export class ConsumerModule {
       module: ConsumerModule,
       imports: [
         LoggerModule.forRoot(structuredLogs(environment.LOG_LEVEL)),
-        MessagingModule.forRoot({
-          rabbitUrl: environment.RABBITMQ_URL,
-          queueName: environment.QUEUE_NAME,
-          loggerName: environment.LOGGER_NAME,
-          capacity: environment.WORKER_CAPACITY,
-          maxAttempts: environment.MAX_ATTEMPTS,
-          retryDelaysMs: environment.RETRY_DELAYS_MS,
+        KeyStoreModule.forRoot({ redisUrl: environment.REDIS_URL }),
+        MessagingModule.forRootAsync({
+          inject: [KEY_STORE],
+          useFactory: (keyStore: KeyStore) => ({
+            rabbitUrl: environment.RABBITMQ_URL,
+            queueName: environment.QUEUE_NAME,
+            loggerName: environment.LOGGER_NAME,
+            capacity: environment.WORKER_CAPACITY,
+            maxAttempts: environment.MAX_ATTEMPTS,
+            retryDelaysMs: environment.RETRY_DELAYS_MS,
+            keyStore,
+            idempotencyTtlMs: environment.IDEMPOTENCY_TTL_MS,
+          }),
         }),
         OperationsModule,
       ],

@@ -46,7 +46,13 @@ const failure = { code: 'WEBHOOK_STATUS_4XX', message: 'answered 404' };
 
 describe('TaskReports', () => {
   const warnings: unknown[] = [];
-  const silent = { log() {}, error() {}, debug() {}, warn: (message: unknown) => void warnings.push(message) };
+  const skips: unknown[] = [];
+  const silent = {
+    log: (message: unknown) => void skips.push(message),
+    error() {},
+    debug() {},
+    warn: (message: unknown) => void warnings.push(message),
+  };
   let bus: RecordedBus;
   let worker: QuietWorker;
 
@@ -80,6 +86,14 @@ describe('TaskReports', () => {
     worker.events.emit('settled', attempt({ kind: 'retry', levelMs: 1_000, failure }));
     expect(bus.published).toEqual([]);
     expect(warnings).toEqual([expect.objectContaining({ ...about, ...failure, inMs: 1_000 })]);
+  });
+
+  it('writes of a task that has succeeded before in the log only', () => {
+    const { signal } = new AbortController();
+    const { id, type, attempt, queue } = about;
+    worker.events.emit('skipped', { id, type, attempt, queue, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    expect(bus.published).toEqual([]);
+    expect(skips).toContainEqual({ msg: 'task skipped: it has succeeded before', id, type, queue });
   });
 
   it('says nothing of a task that was given back untouched', () => {

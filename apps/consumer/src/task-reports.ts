@@ -15,6 +15,9 @@ export class TaskReports implements OnModuleInit {
 
   onModuleInit(): void {
     this.worker.events.on('settled', (attempt) => this.report(attempt));
+    this.worker.events.on('skipped', ({ id, type, queue }) =>
+      this.log.log({ msg: 'task skipped: it has succeeded before', id, type, queue }),
+    );
   }
 
   private report(attempt: SettledAttempt): void {

@@ -36,6 +36,7 @@ describe('readEnvironment', () => {
     QUEUE_NAME: 'tasks',
     LOGGER_NAME: 'logs',
     RETRY_DELAYS_MS: [1_000, 10_000, 60_000, 600_000, 3_600_000],
+    IDEMPOTENCY_TTL_MS: 86_400_000,
     SIZES: [1],
   };
 
@@ -64,6 +65,8 @@ describe('readEnvironment', () => {
     ['QUEUE_NAME', ['x'.repeat(201)]],
     ['LOGGER_NAME', ['x'.repeat(201)]],
     ['RETRY_DELAYS_MS', ['1.5', '1000,', ',1000', 'soon', '1000;2000']],
+    ['REDIS_URL', ['localhost:6379', 'http://localhost']],
+    ['IDEMPOTENCY_TTL_MS', ['0', '1.5', '24h', '31622400001']],
     ['WEBHOOK_SECRET', ['whisper']],
   ])('refuses a wrong %s by name, and never shows the value: %j', (name, values) => {
     for (const value of values) {

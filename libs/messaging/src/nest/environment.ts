@@ -3,6 +3,7 @@ import {
   IsIn,
   IsInt,
   IsNotEmpty,
+  IsOptional,
   IsString,
   Max,
   Min,
@@ -15,6 +16,7 @@ import {
 import { ConfigError } from '../errors';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const LONGEST_TTL_MS = 366 * 86_400_000;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /** The variables that every application of this repository reads. Extend it with those of one's own. */
@@ -52,6 +54,18 @@ export class Environment {
   @Max(LONGEST_TIMER_MS, { each: true, message: `RETRY_DELAYS_MS must be at most ${LONGEST_TIMER_MS}` })
   @IsAscending({ message: 'RETRY_DELAYS_MS must ascend, without repetition' })
   RETRY_DELAYS_MS: number[] = [1_000, 10_000, 60_000, 600_000, 3_600_000];
+
+  /** Where it is remembered what was done; in the memory of the process when unset. */
+  @IsOptional()
+  @IsRedisUrl({ message: 'REDIS_URL must be a redis:// or rediss:// URL' })
+  REDIS_URL?: string;
+
+  /** How long it is remembered, in milliseconds. */
+  @WholeNumber()
+  @IsInt()
+  @Min(1)
+  @Max(LONGEST_TTL_MS)
+  IDEMPOTENCY_TTL_MS = 86_400_000;
 }
 
 /**
@@ -107,6 +121,12 @@ function IsAmqpUrls(options: ValidationOptions): PropertyDecorator {
     URL.canParse(url) && ['amqp:', 'amqps:'].includes(new URL(url).protocol) && new URL(url).hostname !== '';
   const validate = (urls: unknown) => typeof urls === 'string' && urls.split(',').every((url) => isAmqp(url.trim()));
   return ValidateBy({ name: 'isAmqpUrls', validator: { validate } }, options);
+}
+
+function IsRedisUrl(options: ValidationOptions): PropertyDecorator {
+  const validate = (url: unknown) =>
+    typeof url === 'string' && URL.canParse(url) && ['redis:', 'rediss:'].includes(new URL(url).protocol);
+  return ValidateBy({ name: 'isRedisUrl', validator: { validate } }, options);
 }
 
 function IsAscending(options: ValidationOptions): PropertyDecorator {

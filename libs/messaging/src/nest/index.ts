@@ -1,4 +1,5 @@
 export { MessagingModule } from './messaging.module';
+export { KEY_STORE, KeyStoreModule, type KeyStoreOptions } from './key-store.module';
 export { MessagingConnections } from './messaging.connections';
 export type { MessagingModuleAsyncOptions, MessagingModuleOptions } from './messaging.options';
 export { TaskHandler, type TaskHandlerOptions } from './task-handler.decorator';

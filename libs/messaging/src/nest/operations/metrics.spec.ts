@@ -86,6 +86,14 @@ describe('of a worker', () => {
     );
   });
 
+  it('count the tasks that were skipped, and not as attempts', async () => {
+    const { id, type, queue } = attempt;
+    const { signal } = new AbortController();
+    worker.events.emit('skipped', { id, type, queue, attempt: 1, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    expect(await samplesOf('mercury_tasks_skipped_total')).toEqual(['mercury_tasks_skipped_total{type="report"} 1']);
+    expect(await samplesOf('mercury_task_attempts_total')).toEqual([]);
+  });
+
   it.each(['UNKNOWN_TYPE', 'NO_TYPE', 'INVALID_JSON', 'NOT_AN_OBJECT'])(
     'never take the type of a message that nobody knows for a label: %s',
     async (code) => {

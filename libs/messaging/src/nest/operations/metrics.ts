@@ -73,6 +73,13 @@ export class Metrics {
       buckets: DURATION_BUCKETS_S,
       registers,
     });
+    const skipped = new Counter({
+      name: 'mercury_tasks_skipped_total',
+      help: 'Tasks that came again after they had succeeded, and were not executed.',
+      labelNames: ['type'],
+      registers,
+    });
+    worker.events.on('skipped', ({ type }) => skipped.inc({ type }));
     worker.events.on('settled', (attempt) => {
       const labels = { type: typeLabelOf(attempt), outcome: attempt.outcome.kind };
       attempts.inc(labels);

@@ -4,11 +4,12 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Problem } from './problems/problem';
 
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
-  400: 'The body is not well-formed JSON.',
+  400: 'The body is not well-formed JSON, or the `Idempotency-Key` is malformed.',
   401: 'An API key is missing or unknown.',
+  409: 'A request with the same `Idempotency-Key` is in flight; `Retry-After` says when to come back.',
   413: 'The body is too large.',
   415: 'The content type is not JSON.',
-  422: 'Fields are wrong; `errors` points to each.',
+  422: 'Fields are wrong; `errors` points to each. Or the `Idempotency-Key` was used for another task.',
   429: 'Too many requests; `Retry-After` says when to come back.',
   503: 'Not stored, come back after `Retry-After`; or, with `outcome: unknown`, perhaps stored.',
 };

@@ -1,9 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { LoggerModule } from 'nestjs-pino';
-import { MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
+import { KeyStoreModule, MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
 import { API_KEYS, ApiKeys } from './access/api-keys';
 import { EventsController } from './events/events.controller';
+import { IDEMPOTENCY_TTL_MS, Idempotency } from './idempotency/idempotency';
 import { Operations } from './operations';
 import type { ProducerEnvironment } from './producer.config';
 import { TasksController } from './tasks/tasks.controller';
@@ -18,6 +19,7 @@ export class ProducerModule {
       module: ProducerModule,
       imports: [
         LoggerModule.forRoot(structuredLogs(environment.LOG_LEVEL)),
+        KeyStoreModule.forRoot({ redisUrl: environment.REDIS_URL }),
         MessagingModule.forRoot({
           rabbitUrl: environment.RABBITMQ_URL,
           queueName: environment.QUEUE_NAME,
@@ -33,6 +35,8 @@ export class ProducerModule {
       controllers: [TasksController, EventsController],
       providers: [
         Operations,
+        Idempotency,
+        { provide: IDEMPOTENCY_TTL_MS, useValue: environment.IDEMPOTENCY_TTL_MS },
         { provide: API_KEYS, useFactory: () => (API_KEYS_FILE ? ApiKeys.fromFile(API_KEYS_FILE) : undefined) },
       ],
     };

@@ -24,7 +24,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (isHealthResult(error)) return void reply.status(error.getStatus()).send(error.getResponse());
     const problem = problemFor(error);
     if (problem.status === 500) this.log.error(error);
-    if (problem.status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+    if ([409, 503].includes(problem.status)) reply.header('retry-after', String(RETRY_AFTER_S));
     // A string: Fastify would take an object for application/json.
     reply.status(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
   }

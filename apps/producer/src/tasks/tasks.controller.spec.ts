@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { FastifyReply } from 'fastify';
-import { Connection, PublishError, WorkerClient, type PutOptions } from '@mercury/messaging';
+import { Connection, MemoryKeyStore, PublishError, WorkerClient, type PutOptions } from '@mercury/messaging';
+import type { IdentifiedRequest } from '../access/api-key.hook';
+import { Idempotency } from '../idempotency/idempotency';
 import { ProblemException } from '../problems/problem';
 import { Ndjson } from './batch';
 import { TasksController } from './tasks.controller';
@@ -36,6 +38,9 @@ function recordedReply() {
   return { told, reply: reply as unknown as FastifyReply };
 }
 
+const requestWith = (headers: Record<string, string>) => ({ headers }) as unknown as IdentifiedRequest;
+const request = requestWith({});
+
 const SLEEP = { type: 'sleep', payload: { ms: 1 } };
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
@@ -54,12 +59,12 @@ describe('TasksController', () => {
 
   beforeEach(() => {
     client = new MemoryClient();
-    controller = new TasksController(client);
+    controller = new TasksController(client, new Idempotency(new MemoryKeyStore(), 60_000));
   });
 
   it('stores the payload alone, under a new id that its answer names', async () => {
     const { told, reply } = recordedReply();
-    const { id, ...accepted } = await controller.put(SLEEP, undefined, reply);
+    const { id, ...accepted } = await controller.put(SLEEP, undefined, request, reply);
     expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-/);
     expect(accepted).toEqual({ type: 'sleep', queue: 'tasks', state: 'queued' });
     expect(client.stored).toEqual([{ body: { ms: 1 }, options: { id, type: 'sleep' } }]);
@@ -68,14 +73,16 @@ describe('TasksController', () => {
 
   it('stores a task under the caller’s id, escaped in the address', async () => {
     const { told, reply } = recordedReply();
-    await expect(controller.put({ ...SLEEP, id: 'a/b?c' }, undefined, reply)).resolves.toMatchObject({ id: 'a/b?c' });
+    await expect(controller.put({ ...SLEEP, id: 'a/b?c' }, undefined, request, reply)).resolves.toMatchObject({
+      id: 'a/b?c',
+    });
     expect(client.stored[0]?.options.id).toBe('a/b?c');
     expect(told.headers).toEqual({ location: '/v1/tasks/a%2Fb%3Fc' });
   });
 
   it('never answers with another id than the task is stored under, also when the id is null', async () => {
     const answer = await controller
-      .put({ ...SLEEP, id: null }, undefined, recordedReply().reply)
+      .put({ ...SLEEP, id: null }, undefined, request, recordedReply().reply)
       .catch(() => undefined);
     // Refused is as good.
     expect(answer?.id).toBe(client.stored[0]?.options.id);
@@ -87,18 +94,20 @@ describe('TasksController', () => {
     ['left out when it has another form', 'nonsense', {}],
     ['left out when it is in capitals', TRACEPARENT.toUpperCase(), {}],
   ])('a trace context is %s', async (_what, traceparent, expected) => {
-    await controller.put({ ...SLEEP, id: 'a' }, traceparent, recordedReply().reply);
+    await controller.put({ ...SLEEP, id: 'a' }, traceparent, request, recordedReply().reply);
     expect(client.stored[0]?.options).toEqual({ id: 'a', type: 'sleep', ...expected });
   });
 
   it('gives the id with an unknown outcome, also one that it made, so that the task can be posted again', async () => {
     client.failures.set('a', new PublishError('unknown', 'No confirm.'));
-    const problem = await problemOf(controller.put({ ...SLEEP, id: 'a' }, undefined, recordedReply().reply));
+    const problem = await problemOf(controller.put({ ...SLEEP, id: 'a' }, undefined, request, recordedReply().reply));
     expect(problem).toMatchObject({ status: 503, outcome: 'unknown', id: 'a' });
   });
 
   it('stores nothing of a wrong request', async () => {
-    const problem = await problemOf(controller.put({ ...SLEEP, queue: 'other' }, undefined, recordedReply().reply));
+    const problem = await problemOf(
+      controller.put({ ...SLEEP, queue: 'other' }, undefined, request, recordedReply().reply),
+    );
     expect(problem.status).toBe(422);
     expect(client.stored).toEqual([]);
   });
@@ -109,6 +118,7 @@ describe('TasksController', () => {
     const { results } = await controller.putBatch(
       ids.map((id) => ({ ...SLEEP, id })),
       undefined,
+      request,
       reply,
     );
     expect(results).toEqual(ids.map((id) => ({ status: 202, id, type: 'sleep', queue: 'tasks', state: 'queued' })));
@@ -122,11 +132,42 @@ describe('TasksController', () => {
     const { results } = await controller.putBatch(
       new Ndjson(`${lines.map((line) => JSON.stringify(line)).join('\n')}\n{`),
       undefined,
+      request,
       reply,
     );
     expect(results.map(({ status }) => status)).toEqual([202, 422, 503, 202, 400]);
     expect(client.stored.map(({ options }) => options.id)).toEqual(['a', 'b']);
     expect(told.status).toBe(207);
+  });
+
+  it('gives the items of a batch with a key ids of their own, and the same ones again', async () => {
+    const keyed = requestWith({ 'idempotency-key': '"k"' });
+    const idsOf = async (batch: unknown[]) => {
+      const { results } = await controller.putBatch(batch, undefined, keyed, recordedReply().reply);
+      return results.map((result) => result.id);
+    };
+    const ids = await idsOf([SLEEP, SLEEP]);
+    expect(new Set(ids).size).toBe(2);
+    expect(await idsOf([SLEEP, SLEEP, { ...SLEEP, id: 'mine' }])).toEqual([...ids, 'mine']);
+    expect(client.stored.map(({ options }) => options.id)).toEqual([...ids, 'mine']);
+  });
+
+  it('means by the same key of two clients two tasks', async () => {
+    const keyed = requestWith({ 'idempotency-key': 'k' });
+    for (const client of ['shop', 'blog', 'shop']) {
+      await controller.put(SLEEP, undefined, Object.assign(keyed, { client }), recordedReply().reply);
+    }
+    expect(new Set(client.stored.map(({ options }) => options.id)).size).toBe(2);
+    expect(client.stored).toHaveLength(2);
+  });
+
+  it('stores nothing of a request whose key is malformed', async () => {
+    const keyed = requestWith({ 'idempotency-key': '' });
+    const alone = await problemOf(controller.put(SLEEP, undefined, keyed, recordedReply().reply));
+    const batch = await problemOf(controller.putBatch([SLEEP], undefined, keyed, recordedReply().reply));
+    for (const problem of [alone, batch])
+      expect(problem).toMatchObject({ status: 400, code: 'IDEMPOTENCY_KEY_INVALID' });
+    expect(client.stored).toEqual([]);
   });
 
   it('keeps no status yet', () => {

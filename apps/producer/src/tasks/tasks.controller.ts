@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBearerAuth,
@@ -14,7 +14,10 @@ import {
 import type { FastifyReply } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { WorkerClient } from '@mercury/messaging';
+import type { IdentifiedRequest } from '../access/api-key.hook';
 import { RateLimitGuard } from '../access/rate-limit.guard';
+import { Idempotency } from '../idempotency/idempotency';
+import { readIdempotencyKey, type KeyScope } from '../idempotency/idempotency-key';
 import { ApiProblems } from '../openapi';
 import { Problem, ProblemException, problemOf } from '../problems/problem';
 import { problemFor } from '../problems/problem.filter';
@@ -30,22 +33,34 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 @UseGuards(RateLimitGuard)
 @Controller('v1/tasks')
 export class TasksController {
-  constructor(private readonly client: WorkerClient) {}
+  constructor(
+    private readonly client: WorkerClient,
+    private readonly idempotency: Idempotency,
+  ) {}
 
   @Post()
   @HttpCode(202)
   @ApiOperation({ summary: 'Put a task on the queue', description: 'Answers once the broker has stored it on disk.' })
   @ApiHeader({ name: 'traceparent', required: false, description: 'W3C trace context, carried to the handler.' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'The same key with the same task puts one task, and has the same answer. 1 to 255 characters, in double quotes or bare.',
+    example: '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+  })
   @ApiBody({ type: TaskRequest })
   @ApiAcceptedResponse({ type: TaskAccepted, headers: { Location: { schema: { type: 'string' } } } })
-  @ApiProblems(400, 401, 413, 415, 422, 429, 503)
+  @ApiProblems(400, 401, 409, 413, 415, 422, 429, 503)
   async put(
     @Body() body: unknown,
     @Headers('traceparent') traceparent: string | undefined,
+    @Req() request: IdentifiedRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TaskAccepted> {
+    const scope = this.scopeOf(request);
     const task = readTask(body, this.client.queueName);
-    const accepted = await this.store(task, traceparent);
+    const accepted = await this.store(task, scope, traceparent);
     reply.header('location', `/v1/tasks/${encodeURIComponent(accepted.id)}`);
     return accepted;
   }
@@ -57,6 +72,13 @@ export class TasksController {
       'A JSON array, or NDJSON as application/x-ndjson. One result per task, in order; each is accepted or refused by ' +
       'itself. 202 when all are accepted, else 207.',
   })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'Means each place of the batch by itself: the same batch again puts what was not stored, and repeats the other answers.',
+    example: '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+  })
   @ApiBody({ type: [TaskRequest] })
   @ApiAcceptedResponse({ type: BatchResult })
   @ApiResponse({ status: 207, type: BatchResult, description: 'Some were refused.' })
@@ -64,10 +86,14 @@ export class TasksController {
   async putBatch(
     @Body() body: unknown,
     @Headers('traceparent') traceparent: string | undefined,
+    @Req() request: IdentifiedRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BatchResult> {
+    const scope = this.scopeOf(request);
     const items = readBatch(body);
-    const results = await Promise.all(items.map((item) => this.putItem(item, traceparent)));
+    const results = await Promise.all(
+      items.map((item, index) => this.putItem(item, scope && { ...scope, index }, traceparent)),
+    );
     reply.status(results.every(({ status }) => status === 202) ? 202 : 207);
     return { results };
   }
@@ -82,21 +108,36 @@ export class TasksController {
     throw new ProblemException(problemOf(404, 'STATUS_NOT_AVAILABLE', detail));
   }
 
-  private async putItem(item: () => unknown, traceparent: string | undefined): Promise<BatchItemAccepted | Problem> {
+  private scopeOf({ headers, client }: IdentifiedRequest): KeyScope | undefined {
+    const header = headers['idempotency-key'];
+    if (header === undefined) return undefined;
+    return { key: readIdempotencyKey(String(header)), client, queueName: this.client.queueName };
+  }
+
+  private async putItem(
+    item: () => unknown,
+    scope: KeyScope | undefined,
+    traceparent: string | undefined,
+  ): Promise<BatchItemAccepted | Problem> {
     try {
-      return { status: 202, ...(await this.store(readTask(item(), this.client.queueName), traceparent)) };
+      return { status: 202, ...(await this.store(readTask(item(), this.client.queueName), scope, traceparent)) };
     } catch (error) {
       return problemFor(error);
     }
   }
 
-  private async store({ type, payload, id = uuidv7() }: TaskRequest, traceparent?: string): Promise<TaskAccepted> {
+  private async store(task: TaskRequest, scope: KeyScope | undefined, traceparent?: string): Promise<TaskAccepted> {
+    const { type, payload } = task;
     const isTrace = traceparent !== undefined && TRACEPARENT.test(traceparent);
-    try {
-      await this.client.put(payload, { id, type, ...(isTrace ? { traceparent } : {}) });
-    } catch (error) {
-      throw new ProblemException(problemFor(error, id));
-    }
+    const put = async (id: string) => {
+      try {
+        await this.client.put(payload, { id, type, ...(isTrace ? { traceparent } : {}) });
+      } catch (error) {
+        throw new ProblemException(problemFor(error, id));
+      }
+    };
+    const id = scope ? await this.idempotency.once(scope, task, put) : (task.id ?? uuidv7());
+    if (!scope) await put(id);
     return { id, type, queue: this.client.queueName, state: 'queued' };
   }
 }

@@ -1,5 +1,5 @@
 import { Completions } from './completions';
-import { MercuryError } from './errors';
+import type { MercuryError } from './errors';
 import { MemoryKeyStore } from './memory-key-store';
 import type { Task } from './task';
 

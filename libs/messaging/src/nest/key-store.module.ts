@@ -38,7 +38,7 @@ export class KeyStoreModule implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): void {
     const { store, log } = this;
     if (!(store instanceof RedisKeyStore)) {
-      return log.log('REDIS_URL is not set: what was done is remembered by this process only, and until it ends.');
+      return log.log('No Redis: what was done is remembered by this process only, and until it ends.');
     }
     store.events.on('problem', (problem) => log.warn(problem.message));
     store.events.on('ready', () => log.log('Connected to Redis: what was done is remembered there.'));

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Channel, type ChannelModel, type GetMessage, type Options } from 'amqplib';
-import { DEFAULTS, deadQueueOf, retryQueueOf, suspectQueueOf } from '@mercury/messaging';
+import {
+  DEFAULTS,
+  DELAY_LEVELS_MS,
+  deadQueueOf,
+  delayQueueOf,
+  dueQueueOf,
+  retryQueueOf,
+  suspectQueueOf,
+} from '@mercury/messaging';
 
 /** The broker of this run, by plain amqplib: what a program that knows nothing of Mercury sees. */
 export class Rabbit {
@@ -59,8 +67,10 @@ export class Rabbit {
 
   /** Deletes a work queue and all that belongs to it. */
   async deleteQueues(queueName: string, delaysMs: readonly number[] = DEFAULTS.retryDelaysMs): Promise<void> {
-    const levels = delaysMs.map((levelMs) => retryQueueOf(queueName, levelMs));
-    for (const queue of [queueName, deadQueueOf(queueName), suspectQueueOf(queueName), ...levels]) {
+    const retries = delaysMs.map((levelMs) => retryQueueOf(queueName, levelMs));
+    const delays = DELAY_LEVELS_MS.map((levelMs) => delayQueueOf(queueName, levelMs));
+    const others = [deadQueueOf(queueName), suspectQueueOf(queueName), dueQueueOf(queueName)];
+    for (const queue of [queueName, ...others, ...retries, ...delays]) {
       await this.use((channel) => channel.deleteQueue(queue));
     }
   }

@@ -129,6 +129,22 @@ describe('encodeTask', () => {
     },
   );
 
+  it.each([
+    ['both', { delayMs: 1, runAt: 1 }],
+    ['a negative delay', { delayMs: -1 }],
+    ['a delay that is a fraction', { delayMs: 0.5 }],
+    ['a delay that is no number', { delayMs: NaN }],
+    ['a delay without an end', { delayMs: Infinity }],
+    ['a delay of more than 30 days', { delayMs: 30 * 86_400_000 + 1 }],
+    ['a date that is none', { runAt: new Date('tomorrow') }],
+    ['a time that is a fraction', { runAt: 0.5 }],
+    ['a time of more than 30 days ahead', { runAt: Date.now() + 31 * 86_400_000 }],
+    ['a text, where somebody does not check types', { runAt: '2026-12-01' as unknown as Date }],
+    ['null, where somebody does not check types', { delayMs: null as unknown as number }],
+  ])('refuses %s as a delay', (_what, options) => {
+    expect(thrownBy(() => encodeTask({ type: 'a' }, options, LIMIT))).toMatchObject({ code: 'TASK_INVALID' });
+  });
+
   it('accepts a body of exactly the limit and refuses one byte more, counted in bytes', () => {
     const body = { type: 'a', text: 'é' };
     const bytes = Buffer.byteLength(JSON.stringify(body));

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Message, MessageProperties, Options } from 'amqplib';
+import { LONGEST_DELAY_MS } from './delay';
 import { DiscardTask, InvalidMessageError } from './errors';
 import { HEADER, type JsonObject } from './task';
 
@@ -7,6 +8,8 @@ export interface EncodedTask {
   id: string;
   content: Buffer;
   properties: Options.Publish;
+  /** Undefined for a task that may run at once. */
+  notBeforeMs: number | undefined;
 }
 
 export interface PutOptions {
@@ -16,6 +19,10 @@ export interface PutOptions {
   type?: string;
   /** W3C trace context, carried to the handler as a header. */
   traceparent?: string;
+  /** The task runs no earlier than after so many milliseconds, at most 30 days. Default: at once. */
+  delayMs?: number;
+  /** The task runs no earlier than then: a date, or milliseconds since 1970. At most 30 days ahead; the past is now. */
+  runAt?: Date | number;
 }
 
 /** A task as read from a message, before it has a signal to run with. */
@@ -37,7 +44,7 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /**
  * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
- * @throws InvalidMessageError `TASK_INVALID` (body, id, type or traceparent), `TASK_TOO_LARGE`.
+ * @throws InvalidMessageError `TASK_INVALID` (body, id, type, traceparent, delayMs or runAt), `TASK_TOO_LARGE`.
  */
 export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: number): EncodedTask {
   if (!isJsonObject(body)) throw new InvalidMessageError('TASK_INVALID', 'A task must be a JSON object.');
@@ -52,10 +59,12 @@ export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: 
   if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
     throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
   }
-  const content = encodeJson(body, 'TASK', maxPayloadBytes);
   const nowMs = Date.now();
+  const notBeforeMs = notBeforeMsFor(options, nowMs);
+  const content = encodeJson(body, 'TASK', maxPayloadBytes);
   const headers: Record<string, string | number> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };
   if (options.traceparent !== undefined) headers[HEADER.traceparent] = options.traceparent;
+  if (notBeforeMs !== undefined) headers[HEADER.notBeforeMs] = notBeforeMs;
   return {
     id,
     content,
@@ -68,7 +77,26 @@ export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: 
       appId: 'mercury',
       headers,
     },
+    notBeforeMs,
   };
+}
+
+function notBeforeMsFor({ delayMs, runAt }: PutOptions, nowMs: number): number | undefined {
+  if (delayMs === undefined && runAt === undefined) return undefined;
+  if (delayMs !== undefined && runAt !== undefined) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task has delayMs or runAt, not both.');
+  }
+  if (delayMs !== undefined && !(Number.isSafeInteger(delayMs) && delayMs >= 0)) {
+    throw new InvalidMessageError('TASK_INVALID', 'delayMs must be a whole number of milliseconds, 0 or more.');
+  }
+  const notBeforeMs = delayMs === undefined ? (runAt instanceof Date ? runAt.getTime() : runAt) : nowMs + delayMs;
+  if (!Number.isSafeInteger(notBeforeMs)) {
+    throw new InvalidMessageError('TASK_INVALID', 'runAt must be a valid date, or whole milliseconds since 1970.');
+  }
+  if (Number(notBeforeMs) - nowMs > LONGEST_DELAY_MS) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task may be delayed by at most 30 days.');
+  }
+  return Number(notBeforeMs) > nowMs ? notBeforeMs : undefined;
 }
 
 /** @throws InvalidMessageError `<what>_INVALID`, `<what>_TOO_LARGE`. */

@@ -25,7 +25,8 @@ export type { KeyStore } from './key-store';
 export { MemoryKeyStore } from './memory-key-store';
 export { RedisKeyStore } from './redis-key-store';
 export { Connection, type Connections } from './connection';
-export { EXCHANGE, deadQueueOf, retryQueueOf, suspectQueueOf } from './topology';
+export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './delay';
+export { EXCHANGE, deadQueueOf, delayQueueOf, dueQueueOf, retryQueueOf, suspectQueueOf } from './topology';
 export {
   BrokerError,
   ConfigError,

@@ -90,6 +90,19 @@ function publish(id: string, change: Partial<Outgoing> = {}): Promise<string> {
 const idsOn = (index: number) => channel(index).sent.map(({ options }) => String(options.messageId));
 
 describe('a publish', () => {
+  it('asks for its way when it is sent, not before', async () => {
+    const routingKey = jest.fn(() => 'q2');
+    const published = publish('1', { routingKey });
+    await pass(500);
+    expect(routingKey).not.toHaveBeenCalled();
+    const line = await opened();
+    expect(line.sent).toMatchObject([{ exchange: 'e', routingKey: 'q2' }]);
+    line.emit('return', { properties: { messageId: '1' }, fields: { routingKey: 'q2', replyText: 'NO_ROUTE' } });
+    line.sent[0]?.confirm(null);
+    expect(await published).toBe('PUBLISH_RETURNED');
+    expect(lastError?.message).toContain('"q2"');
+  });
+
   it('resolves only when the broker has confirmed it', async () => {
     const { sent } = await opened();
     const ended = jest.fn();

@@ -15,7 +15,8 @@ const MOST_WAITING_BYTES = 64 * 1_048_576;
 
 export interface Outgoing {
   exchange: string;
-  routingKey: string;
+  /** A function is asked at the moment of sending: what waits for a connection may belong elsewhere by then. */
+  routingKey: string | (() => string);
   content: Buffer;
   properties: Options.Publish;
   /** Whether it is a failure when no queue takes the message. */
@@ -26,6 +27,8 @@ export interface Outgoing {
 
 interface Entry {
   message: Outgoing;
+  /** Once sent. */
+  routingKey: string;
   startedAtMs: number;
   returned: string | undefined;
   settled: boolean;
@@ -97,7 +100,15 @@ export class Publisher {
   publish(message: Outgoing): Promise<void> {
     return new Promise((resolve, reject) => {
       const startedAtMs = performance.now();
-      const entry: Entry = { message, startedAtMs, returned: undefined, settled: false, resolve, reject };
+      const entry: Entry = {
+        message,
+        routingKey: '',
+        startedAtMs,
+        returned: undefined,
+        settled: false,
+        resolve,
+        reject,
+      };
       if (this.closed.signal.aborted) return this.fail(entry, 'not-sent', 'The publisher is closed.');
       if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
       if (this.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');
@@ -203,10 +214,11 @@ export class Publisher {
 
   private send(line: Line, entry: Entry): void {
     const { exchange, routingKey, content, properties, mandatory } = entry.message;
+    entry.routingKey = typeof routingKey === 'string' ? routingKey : routingKey();
     line.unconfirmed.add(entry);
     line.bytes += content.length;
     try {
-      line.channel.publish(exchange, routingKey, content, { ...properties, mandatory }, (nack: unknown) => {
+      line.channel.publish(exchange, entry.routingKey, content, { ...properties, mandatory }, (nack: unknown) => {
         // After the channel is lost its callbacks say nothing that lose has not said.
         if (!line.unconfirmed.delete(entry)) return;
         line.bytes -= content.length;
@@ -224,11 +236,7 @@ export class Publisher {
 
   private confirmed(entry: Entry, nack: unknown): void {
     if (entry.returned !== undefined) {
-      this.fail(
-        entry,
-        'returned',
-        `No queue took the message: is "${entry.message.routingKey}" declared? (${entry.returned})`,
-      );
+      this.fail(entry, 'returned', `No queue took the message: is "${entry.routingKey}" declared? (${entry.returned})`);
     } else if (nack) {
       this.fail(entry, 'nacked', 'The broker refused the message: the queue is full.', nack);
     } else if (!entry.settled) {
@@ -365,7 +373,7 @@ export class Publisher {
 function markReturned(line: Line, message: Message): void {
   for (const entry of line.unconfirmed) {
     const same = entry.message.properties.messageId === message.properties.messageId;
-    if (same && entry.message.routingKey === message.fields.routingKey) {
+    if (same && entry.routingKey === message.fields.routingKey) {
       entry.returned = (message.fields as { replyText?: string }).replyText ?? 'NO_ROUTE';
     }
   }

@@ -278,3 +278,53 @@ describe.each<[string, Outcome]>([
     expect(log.filter((line) => !line.startsWith('publish'))).toEqual([]);
   });
 });
+
+describe('a delayed task', () => {
+  const headers = {
+    'x-attempt': 2,
+    'x-enqueued-at-ms': 1_000,
+    'x-not-before-ms': NOW_MS + 5_000,
+    'x-death': [{ queue: 'reports.delay.1000' }],
+    'x-delivery-count': 1,
+  };
+
+  function sendOn(notBeforeMs: number | undefined): Promise<boolean> {
+    const message = arrived({ messageId: '1', type: 'report', headers });
+    const channel = consuming as unknown as ConfirmChannel;
+    return settlement.sendOn({ message, channel, lost: lost.signal }, identify(message), notBeforeMs);
+  }
+
+  it.each([
+    [86_400_000, 'reports.delay.86400000'],
+    [5_000, 'reports.delay.1000'],
+    [500, 'reports.due'],
+  ])('with %d ms left goes where it waits, with its time and without what the broker wrote', async (leftMs, queue) => {
+    const sentOn = sendOn(NOW_MS + leftMs);
+    expect(log).toEqual([`publish /${queue}`]);
+    expect(headersOf(sent(0))).toEqual({
+      'x-attempt': 2,
+      'x-enqueued-at-ms': 1_000,
+      'x-not-before-ms': NOW_MS + leftMs,
+    });
+    sent(0).confirm(null);
+    expect(await sentOn).toBe(true);
+    expect(log.at(-1)).toBe('ack 7');
+  });
+
+  it('goes to the work queue when it is due, as a task like any other', async () => {
+    const sentOn = sendOn(undefined);
+    expect(log).toEqual(['publish mercury.tasks/reports']);
+    expect(headersOf(sent(0))).toEqual({ 'x-attempt': 2, 'x-enqueued-at-ms': 1_000 });
+    sent(0).confirm(null);
+    expect(await sentOn).toBe(true);
+  });
+
+  it('goes to a shorter level when the first one refused it for so long that it would be late', async () => {
+    const sentOn = sendOn(NOW_MS + 10_000);
+    sent(0).confirm(new Error('message nacked'));
+    await jest.advanceTimersByTimeAsync(300);
+    sent(1).confirm(null);
+    expect(await sentOn).toBe(true);
+    expect(log).toEqual(['publish /reports.delay.10000', 'publish /reports.delay.1000', 'ack 7']);
+  });
+});

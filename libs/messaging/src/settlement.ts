@@ -6,7 +6,7 @@ import type { Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
 import { backoffMs, delay } from './retry-policy';
 import { HEADER } from './task';
-import { EXCHANGE, retryQueueOf, suspectQueueOf } from './topology';
+import { EXCHANGE, retryQueueOf, suspectQueueOf, waitingQueueOf } from './topology';
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
@@ -35,11 +35,11 @@ export class Settlement {
     private readonly onProblem: (problem: MercuryError) => void,
   ) {}
 
-  /** Why finished tasks are held; undefined when none are. */
+  /** Why finished or due tasks are held; undefined when none are. */
   get problem(): MercuryError | undefined {
     const [why] = this.held.values();
     if (!why) return undefined;
-    const message = `${this.held.size} finished tasks wait to be stored as retry or dead letter: ${why.message}`;
+    const message = `${this.held.size} tasks wait to be stored as retry or dead letter, or as due: ${why.message}`;
     return new BrokerError('BROKER_BLOCKED', message, { cause: why });
   }
 
@@ -63,6 +63,22 @@ export class Settlement {
   setAside(delivery: Delivery, identity: Identity): Promise<boolean> {
     const headers = { ...ownHeaders(identity), [HEADER.attempt]: identity.attempt };
     return this.move(delivery, forward(delivery.message, identity, '', suspectQueueOf(this.queueName), headers));
+  }
+
+  /**
+   * Sends a delayed task on: to where it waits until `notBeforeMs`, or without one to the work queue, as a task like any
+   * other. Resolves to whether it is there.
+   */
+  sendOn(delivery: Delivery, identity: Identity, notBeforeMs: number | undefined): Promise<boolean> {
+    const { message } = delivery;
+    const headers = { ...ownHeaders(identity), [HEADER.attempt]: identity.attempt };
+    if (notBeforeMs === undefined) {
+      return this.move(delivery, forward(message, identity, EXCHANGE.tasks, this.queueName, headers));
+    }
+    // Asked again at each try: the level that fitted before an outage may be too long after it.
+    const waitingQueue = () => waitingQueueOf(this.queueName, notBeforeMs - Date.now());
+    const waiting = { ...headers, [HEADER.notBeforeMs]: notBeforeMs };
+    return this.move(delivery, forward(message, identity, '', waitingQueue, waiting));
   }
 
   private async move(delivery: Delivery, elsewhere: Outgoing): Promise<boolean> {
@@ -130,7 +146,7 @@ function forward(
   message: Message,
   identity: Identity,
   exchange: string,
-  routingKey: string,
+  routingKey: Outgoing['routingKey'],
   headers: Record<string, string | number>,
 ): Outgoing {
   const { contentType, contentEncoding, timestamp, appId, type } = message.properties as Options.Publish;

@@ -29,6 +29,7 @@ it('the header names are those that other programs rely on', () => {
     'x-error-message',
     'x-first-failed-at-ms',
     'x-last-failed-at-ms',
+    'x-not-before-ms',
     'x-origin-queue',
     'x-publisher',
     'x-sequence',

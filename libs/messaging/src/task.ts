@@ -23,6 +23,8 @@ export const HEADER = {
   attempt: 'x-attempt',
   enqueuedAtMs: 'x-enqueued-at-ms',
   traceparent: 'traceparent',
+  /** Of a delayed task that still waits. When its time has come it is a task like any other, without this. */
+  notBeforeMs: 'x-not-before-ms',
   firstFailedAtMs: 'x-first-failed-at-ms',
   lastFailedAtMs: 'x-last-failed-at-ms',
   deadAtMs: 'x-dead-at-ms',

@@ -3,7 +3,7 @@ import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
 import { Connection } from './connection';
 import type { BrokerError } from './errors';
-import { deadQueueOf, declareTaskTopology, retryQueueOf } from './topology';
+import { deadQueueOf, declareTaskTopology, delayQueueOf, dueQueueOf, retryQueueOf, waitingQueueOf } from './topology';
 
 interface Queue {
   durable: boolean;
@@ -101,12 +101,24 @@ describe('declareTaskTopology', () => {
       durable: true,
       arguments: { ...work, 'x-dead-letter-exchange': 'mercury.back', 'x-message-ttl': levelMs },
     });
+    const delayLevel = (levelMs: number) => {
+      const { arguments: args } = level(levelMs);
+      return { durable: true, arguments: { ...args, 'x-dead-letter-routing-key': 'reports.due' } };
+    };
     expect(Object.fromEntries(broker.queues)).toEqual({
       reports: { durable: true, arguments: work },
       'reports.dead': { durable: true, arguments: keeping },
       'reports.suspect': { durable: true, arguments: work },
       'reports.retry.1000': level(1_000),
       'reports.retry.60000': level(60_000),
+      'reports.due': { durable: true, arguments: keeping },
+      'reports.delay.1000': delayLevel(1_000),
+      'reports.delay.10000': delayLevel(10_000),
+      'reports.delay.60000': delayLevel(60_000),
+      'reports.delay.600000': delayLevel(600_000),
+      'reports.delay.3600000': delayLevel(3_600_000),
+      'reports.delay.21600000': delayLevel(21_600_000),
+      'reports.delay.86400000': delayLevel(86_400_000),
       'mercury.unrouted': { durable: true, arguments: keeping },
     });
   });
@@ -116,6 +128,7 @@ describe('declareTaskTopology', () => {
     expect(broker.bindings).toEqual([
       'mercury.unrouted ----> mercury.unrouted',
       'mercury.dead --reports--> reports.dead',
+      'mercury.back --reports.due--> reports.due',
       'mercury.back --reports--> reports',
       'mercury.tasks --reports--> reports',
     ]);
@@ -138,7 +151,7 @@ describe('declareTaskTopology', () => {
     expect(told).toMatchObject([{ code: 'BROKER_TOPOLOGY_MISMATCH' }]);
     expect(told[0]?.message).toMatch(/^Queue "reports" exists .*: PRECONDITION_FAILED - inequivalent arg 'x-/);
     expect(broker.queues.get('reports')?.arguments).toBe(args);
-    expect(broker.bindings).toHaveLength(4);
+    expect(broker.bindings).toHaveLength(5);
   });
 
   it.each([
@@ -151,6 +164,11 @@ describe('declareTaskTopology', () => {
       'a level that gives nothing back',
       'reports.retry.60000',
       { durable: true, arguments: { ...work, 'x-message-ttl': 60_000 } },
+    ],
+    [
+      'a delay level that gives its tasks to the work queue',
+      'reports.delay.1000',
+      { durable: true, arguments: { ...work, 'x-dead-letter-exchange': 'mercury.back', 'x-message-ttl': 1_000 } },
     ],
     [
       'a dead queue that drops',
@@ -170,4 +188,14 @@ describe('declareTaskTopology', () => {
 
 it('names the queues that belong to a work queue', () => {
   expect([deadQueueOf('reports'), retryQueueOf('reports', 60_000)]).toEqual(['reports.dead', 'reports.retry.60000']);
+  expect([dueQueueOf('reports'), delayQueueOf('reports', 1_000)]).toEqual(['reports.due', 'reports.delay.1000']);
+});
+
+it.each([
+  [0, 'reports.due'],
+  [999, 'reports.due'],
+  [1_000, 'reports.delay.1000'],
+  [86_400_000 * 30, 'reports.delay.86400000'],
+])('names where a task waits that has %d ms left', (remainingMs, expected) => {
+  expect(waitingQueueOf('reports', remainingMs)).toBe(expected);
 });

@@ -1,11 +1,12 @@
 import { closeChannel, type Connection } from './connection';
+import { DELAY_LEVELS_MS, delayLevelMs } from './delay';
 import { BrokerError } from './errors';
 
 /** Every name that Mercury gives on the broker, in one place. */
 export const EXCHANGE = {
   /** Publishers send here; no alternate exchange, or `mandatory` would report nothing. */
   tasks: 'mercury.tasks',
-  /** Retry levels return tasks through it. */
+  /** Retry levels and delay levels return tasks through it. */
   back: 'mercury.back',
   dead: 'mercury.dead',
   unrouted: 'mercury.unrouted',
@@ -18,6 +19,17 @@ export const deadQueueOf = (queueName: string): string => `${queueName}.dead`;
 export const suspectQueueOf = (queueName: string): string => `${queueName}.suspect`;
 
 export const retryQueueOf = (queueName: string, levelMs: number): string => `${queueName}.retry.${levelMs}`;
+
+/** Delay levels return their tasks here: a worker sends each to the next level, or to the work queue when it is due. */
+export const dueQueueOf = (queueName: string): string => `${queueName}.due`;
+
+export const delayQueueOf = (queueName: string, levelMs: number): string => `${queueName}.delay.${levelMs}`;
+
+/** Where a task waits that has this long to wait: never in the work queue, where a foreign consumer would run it. */
+export function waitingQueueOf(queueName: string, remainingMs: number): string {
+  const levelMs = delayLevelMs(remainingMs);
+  return levelMs === undefined ? dueQueueOf(queueName) : delayQueueOf(queueName, levelMs);
+}
 
 type QueueArguments = Record<string, string | number>;
 
@@ -51,11 +63,15 @@ export function retryQueueArguments(queueName: string, levelMs: number): QueueAr
   return { ...workQueueArguments(queueName), 'x-message-ttl': levelMs, 'x-dead-letter-exchange': EXCHANGE.back };
 }
 
+export function delayQueueArguments(queueName: string, levelMs: number): QueueArguments {
+  return { ...retryQueueArguments(queueName, levelMs), 'x-dead-letter-routing-key': dueQueueOf(queueName) };
+}
+
 /** Without the large delivery limit, reading a dead queue again and again would delete it. */
 export const keepingQueueArguments: QueueArguments = { ...QUORUM, 'x-delivery-limit': 1_000_000 };
 
 /**
- * Declares all that a work queue needs: exchanges, the queue, its retry levels, its dead queue, the bindings.
+ * Declares all that a work queue needs: exchanges, the queue, its retry and delay levels, its dead queue, the bindings.
  * A queue that exists with other arguments is used as it is when it is a durable quorum queue; `onMismatch` tells of it.
  * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists that cannot keep Mercury's promise.
  */
@@ -80,16 +96,21 @@ export async function declareTaskTopology(
   await Promise.all([
     declare(UNROUTED_QUEUE, keepingQueueArguments, KEEPER_NEEDS),
     declare(deadQueue, keepingQueueArguments, KEEPER_NEEDS),
+    declare(dueQueueOf(queueName), keepingQueueArguments, KEEPER_NEEDS),
     declare(suspectQueueOf(queueName), work, KEEPER_NEEDS),
     declare(queueName, work, []),
     ...retryDelaysMs.map((levelMs) =>
       declare(retryQueueOf(queueName, levelMs), retryQueueArguments(queueName, levelMs), LEVEL_NEEDS),
+    ),
+    ...DELAY_LEVELS_MS.map((levelMs) =>
+      declare(delayQueueOf(queueName, levelMs), delayQueueArguments(queueName, levelMs), LEVEL_NEEDS),
     ),
   ]);
 
   const bindings = await connection.openChannel();
   await bindings.bindQueue(UNROUTED_QUEUE, EXCHANGE.unrouted, '');
   await bindings.bindQueue(deadQueue, EXCHANGE.dead, queueName);
+  await bindings.bindQueue(dueQueueOf(queueName), EXCHANGE.back, dueQueueOf(queueName));
   await bindings.bindQueue(queueName, EXCHANGE.back, queueName);
   // Last: from here on a task can arrive, and everything it may need exists.
   await bindings.bindQueue(queueName, EXCHANGE.tasks, queueName);

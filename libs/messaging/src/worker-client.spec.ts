@@ -76,6 +76,31 @@ describe('WorkerClient', () => {
     ]);
   });
 
+  it.each([
+    ['reports.delay.86400000', 30 * 86_400_000, (delayMs: number) => ({ delayMs })],
+    ['reports.delay.10000', 59_999, (delayMs: number) => ({ delayMs })],
+    ['reports.due', 999, (delayMs: number) => ({ delayMs })],
+    ['reports.delay.60000', 300_000, (delayMs: number) => ({ runAt: new Date(Date.now() + delayMs) })],
+    ['reports.delay.60000', 300_000, (delayMs: number) => ({ runAt: Date.now() + delayMs })],
+  ])('puts a delayed task where it waits, not on the work queue: %s', async (routingKey, delayMs, optionsOf) => {
+    const fromMs = Date.now();
+    await client.put({ type: 'report' }, optionsOf(delayMs));
+    const untilMs = Date.now();
+    expect(manager.published).toMatchObject([{ exchange: '', routingKey, options: { mandatory: true } }]);
+    const headers = manager.published[0]?.options.headers as Record<string, number>;
+    expect(headers['x-not-before-ms']).toBeGreaterThanOrEqual(fromMs + delayMs);
+    expect(headers['x-not-before-ms']).toBeLessThanOrEqual(untilMs + delayMs);
+  });
+
+  it.each([[{ delayMs: 0 }], [{ runAt: new Date(0) }], [{ runAt: Date.now() - 1 }]])(
+    'puts a task that is due on the work queue: %j',
+    async (options) => {
+      await client.put({ type: 'report' }, options);
+      expect(manager.published).toMatchObject([{ exchange: 'mercury.tasks', routingKey: 'reports' }]);
+      expect(manager.published[0]?.options.headers).not.toHaveProperty('x-not-before-ms');
+    },
+  );
+
   it('puts under the id of the caller', async () => {
     expect(await client.put({ type: 'report' }, { id: 'order-1' })).toBe('order-1');
     expect(manager.published[0]?.options.messageId).toBe('order-1');
@@ -84,12 +109,15 @@ describe('WorkerClient', () => {
   it('declares its queue with its levels before the first task, and only once', async () => {
     await client.put({ type: 'report' });
     await client.put({ type: 'report' });
-    expect(manager.declared.filter((name) => name.startsWith('reports')).sort()).toEqual([
+    const { declared } = manager;
+    expect(declared.filter((name) => name.startsWith('reports') && !name.includes('delay')).sort()).toEqual([
       'reports',
       'reports.dead',
+      'reports.due',
       'reports.retry.500',
       'reports.suspect',
     ]);
+    expect(declared.filter((name) => name.includes('delay'))).toHaveLength(7);
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { useConnections, type BrokerUse } from './connection';
 import { PublishError, type BrokerError, type MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
-import { EXCHANGE, declareTaskTopology } from './topology';
+import { EXCHANGE, declareTaskTopology, waitingQueueOf } from './topology';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -48,7 +48,7 @@ export class WorkerClient {
   }
 
   /**
-   * Puts a task on the queue.
+   * Puts a task on the queue; one with a delay gets there once its time has come, as long as a worker runs.
    * @param body the task, a JSON object. It is stored as it is.
    * @returns the task's id, once the broker has stored the task on disk on a majority of the queue's members.
    * @throws InvalidMessageError `TASK_INVALID`, `TASK_TOO_LARGE`: nothing was sent.
@@ -56,10 +56,14 @@ export class WorkerClient {
    * away or blocked for `publishTimeoutMs`): it is not stored. `PUBLISH_UNKNOWN`: it may be stored; put it again with the same id.
    */
   async put(body: object, options: PutOptions = {}): Promise<string> {
-    const { id, content, properties } = encodeTask(body, options, this.config.maxPayloadBytes);
-    const routingKey = this.config.queueName;
+    const { id, content, properties, notBeforeMs } = encodeTask(body, options, this.config.maxPayloadBytes);
+    const { queueName } = this.config;
+    const way =
+      notBeforeMs === undefined
+        ? { exchange: EXCHANGE.tasks, routingKey: queueName }
+        : { exchange: '', routingKey: () => waitingQueueOf(queueName, notBeforeMs - Date.now()) };
     try {
-      await this.publisher.publish({ exchange: EXCHANGE.tasks, routingKey, content, properties, mandatory: true });
+      await this.publisher.publish({ ...way, content, properties, mandatory: true });
     } catch (error) {
       // The queue was deleted. This task is refused; the next one finds it declared again.
       if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();

@@ -5,6 +5,7 @@ import { Completions } from './completions';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
+import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type TaskRunner } from './execution';
 import type { Outcome } from './outcome';
@@ -63,6 +64,9 @@ export abstract class Worker<Body = JsonObject> {
   private readonly suspects: Suspects;
   /** Undefined without a key store. */
   private readonly completions: Completions | undefined;
+  private readonly due: DueTasks;
+  /** Until no delayed task is on its way through this worker any more. */
+  private forwarding: Promise<void> | undefined;
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -85,6 +89,13 @@ export abstract class Worker<Body = JsonObject> {
     this.slots = new Slots(this.config.capacity);
     this.suspects = new Suspects(queueName, this.suspectHost());
     if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
+    const openChannel = () => this.broker.connections.consuming.openChannel();
+    this.due = new DueTasks(queueName, this.settlement, {
+      leaving: this.leaving.signal,
+      openChannel,
+      declare,
+      onProblem,
+    });
   }
 
   /**
@@ -119,7 +130,7 @@ export abstract class Worker<Body = JsonObject> {
 
   /** Why the worker does not make progress now; undefined when it does. For readiness checks. */
   get problem(): MercuryError | undefined {
-    return this.settlement.problem ?? this.completions?.problem ?? this.currentProblem;
+    return this.settlement.problem ?? this.completions?.problem ?? this.currentProblem ?? this.due.problem;
   }
 
   /**
@@ -233,6 +244,9 @@ export abstract class Worker<Body = JsonObject> {
       begin();
       // It fails with the channel only, which ends this as well.
       void this.suspects.watch(channel, lost.signal).catch(() => undefined);
+      // Before it is needed: no due task is to be late because of a connection.
+      this.publisher.open();
+      this.forwarding = this.due.forward(lost.signal);
       const problem = await ended;
       if (problem) throw problem;
     } finally {
@@ -242,7 +256,7 @@ export abstract class Worker<Body = JsonObject> {
       const reason = new BrokerError('BROKER_CHANNEL_LOST', message);
       lost.abort(reason);
       this.slots.abortAll(reason);
-      await closeChannel(channel);
+      await Promise.all([closeChannel(channel), this.forwarding]);
     }
   }
 
@@ -328,7 +342,7 @@ export abstract class Worker<Body = JsonObject> {
     const cancel = async () => consumption?.channel.cancel(consumption.consumerTag);
     await within(BROKER_ANSWER_MS, cancel());
     this.slots.startWaiting();
-    await within(this.config.drainTimeoutMs, this.slots.untilIdle());
+    await within(this.config.drainTimeoutMs, Promise.all([this.slots.untilIdle(), this.forwarding]));
     // Ends the consumption, which first gives up the deliveries and then aborts their handlers: one that ends because of
     // that must not be acked.
     this.stopped.abort();

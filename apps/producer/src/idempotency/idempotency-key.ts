@@ -36,9 +36,9 @@ export function hashOfScope({ key, client, queueName, index }: KeyScope): string
 }
 
 /** The same for the same task, however its JSON is written. @throws InvalidMessageError `TASK_INVALID`. */
-export function fingerprintOf({ type, payload, id }: TaskRequest): string {
+export function fingerprintOf({ type, payload, id, delayMs, runAt }: TaskRequest): string {
   try {
-    return sha256([type, payload, id ?? null]).toString('base64url');
+    return sha256([type, payload, id ?? null, delayMs ?? null, runAt ?? null]).toString('base64url');
   } catch (cause) {
     throw new InvalidMessageError('TASK_INVALID', 'The payload is nested too deep.', { cause });
   }

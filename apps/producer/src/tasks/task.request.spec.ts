@@ -4,6 +4,8 @@ import { readTask } from './task.request';
 const SLEEP = { type: 'sleep', payload: { ms: 1 } };
 const WEBHOOK = { url: 'https://example.com/hook', event: 'order.paid', data: { orderId: 4711 } };
 
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
 /** The pointers of all that is wrong, without repetition, as they come. */
 function pointersOf(body: unknown): string[] {
   try {
@@ -24,7 +26,11 @@ describe('a task', () => {
   it.each([
     ['sleep', SLEEP],
     ['webhook.deliver', { type: 'webhook.deliver', payload: WEBHOOK }],
-    ['with everything', { ...SLEEP, id: 'order-4711', queue: 'tasks' }],
+    ['with everything', { ...SLEEP, id: 'order-4711', queue: 'tasks', delayMs: 60_000 }],
+    ['with no delay', { ...SLEEP, delayMs: 0 }],
+    ['with the longest delay', { ...SLEEP, delayMs: 2_592_000_000 }],
+    ['with a time', { ...SLEEP, runAt: inDays(29.9) }],
+    ['with a time that is past', { ...SLEEP, runAt: '1999-12-31T23:59:59Z' }],
     ['with the longest id', { ...SLEEP, id: '~'.repeat(255) }],
     ['with a type of its own in the data', { type: 'webhook.deliver', payload: { ...WEBHOOK, data: { type: 'x' } } }],
   ])('is read as it stands: %s', (_what, body) => {
@@ -70,6 +76,17 @@ describe('a task', () => {
     ['an empty id', { ...SLEEP, id: '' }, ['/id']],
     ['an id too long', { ...SLEEP, id: 'a'.repeat(256) }, ['/id']],
     ['an id that is no text', { ...SLEEP, id: 4711 }, ['/id']],
+    ['a negative delay', { ...SLEEP, delayMs: -1 }, ['/delayMs']],
+    ['a delay of more than 30 days', { ...SLEEP, delayMs: 2_592_000_001 }, ['/delayMs']],
+    ['a delay that is a fraction', { ...SLEEP, delayMs: 0.5 }, ['/delayMs']],
+    ['a delay that is a text', { ...SLEEP, delayMs: '1000' }, ['/delayMs']],
+    ['a delay that is null', { ...SLEEP, delayMs: null }, ['/delayMs']],
+    ['a time more than 30 days ahead', { ...SLEEP, runAt: inDays(30.01) }, ['/runAt']],
+    ['a time that is none', { ...SLEEP, runAt: 'tomorrow' }, ['/runAt']],
+    ['a time without a zone', { ...SLEEP, runAt: '2026-12-01T08:00:00' }, ['/runAt']],
+    ['a time that is a number', { ...SLEEP, runAt: 1_796_112_000_000 }, ['/runAt']],
+    ['a time that is null', { ...SLEEP, runAt: null }, ['/runAt']],
+    ['a delay and a time', { ...SLEEP, delayMs: 1, runAt: inDays(1) }, ['/runAt']],
     ['a field that nobody knows', { ...SLEEP, priority: 1 }, ['/priority']],
     ['a field that nobody knows in the payload', { type: 'sleep', payload: { ms: 1, unit: 's' } }, ['/payload/unit']],
     [

@@ -1,12 +1,15 @@
 import { ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
-import { IsIn, IsObject, Matches, ValidateIf } from 'class-validator';
-import type { JsonObject } from '@mercury/messaging';
+import { IsIn, IsInt, IsObject, IsString, Matches, Max, Min, ValidateIf } from 'class-validator';
+import { LONGEST_DELAY_MS, type JsonObject } from '@mercury/messaging';
 import { TASK_PAYLOADS, type TaskType } from '@mercury/tasks';
 import type { ProblemDetail } from '../problems/problem';
 import { checkBody, refuse } from '../problems/read-body';
+import { instantMs } from './instant';
 import { SleepPayloadSchema, WebhookPayloadSchema } from './task.schemas';
 
 const TYPES = Object.keys(TASK_PAYLOADS) as TaskType[];
+
+const NOT_RFC_3339 = 'runAt must be a date and time of RFC 3339, such as 2026-12-01T08:00:00Z';
 
 /** May be left out. Unlike IsOptional it takes `null` for a value, and a wrong one. */
 const IfGiven = () => ValidateIf((_task, value) => value !== undefined);
@@ -35,6 +38,28 @@ export class TaskRequest {
   @IfGiven()
   @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'id must be 1 to 255 printable ASCII characters without spaces' })
   id?: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    maximum: LONGEST_DELAY_MS,
+    description: 'Run no earlier than after so many milliseconds, at most 30 days. Default: at once.',
+    example: 60_000,
+  })
+  @IfGiven()
+  @Max(LONGEST_DELAY_MS, { message: `delayMs must be at most ${LONGEST_DELAY_MS} (30 days)` })
+  @Min(0, { message: 'delayMs must not be negative' })
+  @IsInt({ message: 'delayMs must be a whole number of milliseconds' })
+  delayMs?: number;
+
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'Run no earlier than then (RFC 3339), at most 30 days ahead; the past is now. Not with `delayMs`.',
+    example: '2026-12-01T08:00:00Z',
+  })
+  @IfGiven()
+  @IsString({ message: NOT_RFC_3339 })
+  runAt?: string;
 }
 
 /** @throws ProblemException 422, with every wrong field by its pointer. */
@@ -44,8 +69,17 @@ export function readTask(body: unknown, queueName: string): TaskRequest {
   if (given.queue && given.queue !== queueName) {
     errors.push({ pointer: '/queue', detail: `this producer puts tasks on "${queueName}" only` });
   }
-  refuse([...errors, ...payloadErrors(given)]);
+  refuse([...errors, ...runAtErrors(given), ...payloadErrors(given)]);
   return given as TaskRequest;
+}
+
+function runAtErrors({ delayMs, runAt }: Partial<TaskRequest>): ProblemDetail[] {
+  if (typeof runAt !== 'string') return [];
+  const refusal = (detail: string) => [{ pointer: '/runAt', detail }];
+  if (delayMs !== undefined) return refusal('a task has delayMs or runAt, not both');
+  const atMs = instantMs(runAt);
+  if (atMs === undefined) return refusal(NOT_RFC_3339);
+  return atMs - Date.now() > LONGEST_DELAY_MS ? refusal('runAt must be at most 30 days ahead') : [];
 }
 
 function payloadErrors({ type, payload }: Partial<TaskRequest>): ProblemDetail[] {

@@ -98,6 +98,15 @@ describe('TasksController', () => {
     expect(client.stored[0]?.options).toEqual({ id: 'a', type: 'sleep', ...expected });
   });
 
+  it('passes a delay or a time on, also of the tasks of a batch', async () => {
+    await controller.put({ ...SLEEP, delayMs: 60_000 }, undefined, recordedReply().reply);
+    await controller.putBatch([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }], undefined, recordedReply().reply);
+    expect(client.stored.map(({ options }) => [options.delayMs, options.runAt])).toEqual([
+      [60_000, undefined],
+      [undefined, Date.parse('1999-12-31T00:00:00Z')],
+    ]);
+  });
+
   it('gives the id with an unknown outcome, also one that it made, so that the task can be posted again', async () => {
     client.failures.set('a', new PublishError('unknown', 'No confirm.'));
     const problem = await problemOf(controller.put({ ...SLEEP, id: 'a' }, undefined, request, recordedReply().reply));

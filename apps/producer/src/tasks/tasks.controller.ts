@@ -22,6 +22,7 @@ import { ApiProblems } from '../openapi';
 import { Problem, ProblemException, problemOf } from '../problems/problem';
 import { problemFor } from '../problems/problem.filter';
 import { readBatch } from './batch';
+import { instantMs } from './instant';
 import { TaskRequest, readTask } from './task.request';
 import { BatchItemAccepted, BatchResult, SleepPayloadSchema, TaskAccepted, WebhookPayloadSchema } from './task.schemas';
 
@@ -127,11 +128,12 @@ export class TasksController {
   }
 
   private async store(task: TaskRequest, scope: KeyScope | undefined, traceparent?: string): Promise<TaskAccepted> {
-    const { type, payload } = task;
+    const { type, payload, delayMs, runAt: at } = task;
+    const runAt = at === undefined ? undefined : instantMs(at);
     const isTrace = traceparent !== undefined && TRACEPARENT.test(traceparent);
     const put = async (id: string) => {
       try {
-        await this.client.put(payload, { id, type, ...(isTrace ? { traceparent } : {}) });
+        await this.client.put(payload, { id, type, delayMs, runAt, ...(isTrace ? { traceparent } : {}) });
       } catch (error) {
         throw new ProblemException(problemFor(error, id));
       }

@@ -4,6 +4,7 @@ import { diskAlarm, memoryAlarm } from './alarms';
 import { baseline } from './baseline';
 import { restartBroker } from './broker';
 import { nodesKilled } from './cluster';
+import { delayedTasks } from './delayed';
 import { stuckLogger } from './logger';
 import { blackHole, tcpReset } from './network';
 import { killProducer } from './producer';
@@ -31,6 +32,7 @@ export const FAULTS: readonly Fault[] = [
   killerTask,
   alwaysFailing,
   garbage,
+  delayedTasks,
   stuckLogger,
   blockedLoop,
   brokerAway,

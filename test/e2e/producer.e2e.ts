@@ -7,6 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { startProducer } from '../../apps/producer/src/producer.app';
 import { readProducerEnvironment } from '../../apps/producer/src/producer.config';
 import { post, problem } from '../support/http';
+import { delayQueueOf } from '@mercury/messaging';
 import { Rabbit, rabbitUrl, uniqueName } from '../support/rabbit';
 import { until } from '../support/until';
 
@@ -75,6 +76,28 @@ describe('POST /v1/tasks', () => {
     expect(response.headers.get('location')).toBe('/v1/tasks/order%2F4711');
   });
 
+  it.each<[string, () => Record<string, unknown>]>([
+    ['a delay', () => ({ delayMs: 3_700_000 })],
+    ['a time', () => ({ runAt: new Date(Date.now() + 3_700_000).toISOString() })],
+  ])('keeps a task with %s off the work queue, also one of a batch', async (_what, later) => {
+    const fromMs = Date.now();
+    expect((await post(`${url}/v1/tasks`, { ...SLEEP, ...later() })).status).toBe(202);
+    expect((await post(`${url}/v1/tasks/batch`, [{ ...SLEEP, ...later() }])).status).toBe(202);
+    const untilMs = Date.now();
+    expect(await rabbit.depth(queueName)).toBe(0);
+    for (let taken = 0; taken < 2; taken++) {
+      const message = await rabbit.take(delayQueueOf(queueName, 3_600_000));
+      const { 'x-not-before-ms': notBeforeMs } = message?.properties.headers as Record<string, number>;
+      expect(notBeforeMs).toBeGreaterThanOrEqual(fromMs + 3_700_000);
+      expect(notBeforeMs).toBeLessThanOrEqual(untilMs + 3_700_000);
+    }
+  });
+
+  it('puts a task whose time is past on the work queue', async () => {
+    expect((await post(`${url}/v1/tasks`, { ...SLEEP, runAt: '1999-12-31T23:59:59Z' })).status).toBe(202);
+    expect(await rabbit.depth(queueName)).toBe(1);
+  });
+
   it('answers 503 when the queue is gone, instead of losing the task silently', async () => {
     await rabbit.use((channel) => channel.deleteQueue(queueName));
     const response = await post(`${url}/v1/tasks`, SLEEP);
@@ -119,6 +142,10 @@ describe('POST /v1/tasks', () => {
     ['a wrong type in the payload', { type: 'sleep', payload: { ms: '10' } }, ['/payload/ms']],
     ['a fraction', { type: 'sleep', payload: { ms: 0.5 } }, ['/payload/ms']],
     ['another queue', { ...SLEEP, queue: 'elsewhere' }, ['/queue']],
+    ['a negative delay', { ...SLEEP, delayMs: -1 }, ['/delayMs']],
+    ['a delay of more than 30 days', { ...SLEEP, delayMs: 2_592_000_001 }, ['/delayMs']],
+    ['a time that is none', { ...SLEEP, runAt: 'tomorrow' }, ['/runAt']],
+    ['a delay and a time', { ...SLEEP, delayMs: 1, runAt: '2026-12-01T08:00:00Z' }, ['/runAt']],
     ['an id with a space', { ...SLEEP, id: 'a b' }, ['/id']],
     ['an id of 256 characters', { ...SLEEP, id: 'x'.repeat(256) }, ['/id']],
     [
@@ -240,6 +267,7 @@ describe('the API as a whole', () => {
     const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: Record<string, object> };
     const described = Object.keys(document.paths).sort();
     expect(described).toEqual(expect.arrayContaining(['/v1/events', '/v1/tasks', '/v1/tasks/batch', '/v1/tasks/{id}']));
+    expect(JSON.stringify(document)).toMatch(/"delayMs":.*"runAt":/);
     expect(await (await fetch(`${url}/docs`)).text()).toContain('swagger-ui');
   });
 

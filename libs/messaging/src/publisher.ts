@@ -28,7 +28,7 @@ export interface Outgoing {
 interface Entry {
   message: Outgoing;
   /** Once sent. */
-  routingKey: string;
+  routingKey?: string;
   startedAtMs: number;
   returned: string | undefined;
   settled: boolean;
@@ -100,15 +100,7 @@ export class Publisher {
   publish(message: Outgoing): Promise<void> {
     return new Promise((resolve, reject) => {
       const startedAtMs = performance.now();
-      const entry: Entry = {
-        message,
-        routingKey: '',
-        startedAtMs,
-        returned: undefined,
-        settled: false,
-        resolve,
-        reject,
-      };
+      const entry: Entry = { message, startedAtMs, returned: undefined, settled: false, resolve, reject };
       if (this.closed.signal.aborted) return this.fail(entry, 'not-sent', 'The publisher is closed.');
       if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
       if (this.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');

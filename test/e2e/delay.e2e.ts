@@ -258,6 +258,7 @@ describe('queues that are gone or full', () => {
   });
 
   it('a full work queue keeps due tasks waiting, unlost, and readiness says so', async () => {
+    await bench.rabbit.use((channel) => channel.deleteQueue(bench.queueName));
     await bench.rabbit.use((channel) =>
       channel.assertQueue(bench.queueName, {
         durable: true,

@@ -17,7 +17,8 @@ describe('start', () => {
 
   it('has resolved before the first task begins, also when tasks are waiting', async () => {
     const order: string[] = [];
-    await Promise.all(Array.from({ length: 20 }, () => bench.client().put({ type: 'report' })));
+    const sender = bench.client();
+    await Promise.all(Array.from({ length: 20 }, () => sender.put({ type: 'report' })));
     const worker = bench.worker(() => order.push('task'));
     await worker.start();
     order.push('started');

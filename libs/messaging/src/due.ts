@@ -32,6 +32,7 @@ export interface DueHost {
  */
 export class DueTasks {
   private readonly queue: string;
+  private readonly onTheirWay = new Set<Promise<void>>();
   private currentProblem: MercuryError | undefined;
 
   constructor(
@@ -45,6 +46,11 @@ export class DueTasks {
   /** Why delayed tasks are not moved on now; undefined when they are. */
   get problem(): MercuryError | undefined {
     return this.currentProblem;
+  }
+
+  /** Resolves once no delayed task is on its way through this worker. */
+  async untilIdle(): Promise<void> {
+    await Promise.all(this.onTheirWay);
   }
 
   /**
@@ -80,7 +86,6 @@ export class DueTasks {
     const lost = AbortSignal.any([closed.signal, gone]);
     const releasing = new AbortController();
     setMaxListeners(0, lost, releasing.signal);
-    const onTheirWay = new Set<Promise<void>>();
     let end: (problem?: BrokerError) => void = () => undefined;
     const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
     const onOver = () => end();
@@ -93,8 +98,10 @@ export class DueTasks {
     const onMessage = (message: Message | null) => {
       if (!message)
         return end(new BrokerError('BROKER_CHANNEL_LOST', `The broker cancelled: "${this.queue}" deleted?`));
-      const moved = this.move({ message, channel, lost }, releasing.signal).finally(() => onTheirWay.delete(moved));
-      onTheirWay.add(moved);
+      const moved = this.move({ message, channel, lost }, releasing.signal).finally(() =>
+        this.onTheirWay.delete(moved),
+      );
+      this.onTheirWay.add(moved);
     };
     const consumerTag = `mercury-due-${randomUUID()}`;
     try {
@@ -108,7 +115,7 @@ export class DueTasks {
       const cancelled = channel.cancel(consumerTag);
       releasing.abort();
       await within(BROKER_ANSWER_MS, cancelled);
-      await Promise.all(onTheirWay);
+      await this.untilIdle();
     } finally {
       over.removeEventListener('abort', onOver);
       closed.abort();

@@ -65,13 +65,12 @@ export abstract class Worker<Body = JsonObject> {
   /** Undefined without a key store. */
   private readonly completions: Completions | undefined;
   private readonly due: DueTasks;
-  /** Until no delayed task is on its way through this worker any more. */
-  private forwarding: Promise<void> | undefined;
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
   );
   private onProblem: (problem: MercuryError) => void = () => undefined;
+  private declaring: Promise<void> | undefined;
   private starting: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -152,6 +151,8 @@ export abstract class Worker<Body = JsonObject> {
       };
       this.warnOfAckTimeout();
       this.broker.connections.consuming.events.on('failed', this.onProblem);
+      // Before it is needed: no due task is to be late because of a connection.
+      this.publisher.open();
       this.consuming = this.consumeUntilLeaving().finally(() => reject(stopped('worker')));
     });
     // Told as problems, too: who does not wait for it must not die of it.
@@ -244,9 +245,7 @@ export abstract class Worker<Body = JsonObject> {
       begin();
       // It fails with the channel only, which ends this as well.
       void this.suspects.watch(channel, lost.signal).catch(() => undefined);
-      // Before it is needed: no due task is to be late because of a connection.
-      this.publisher.open();
-      this.forwarding = this.due.forward(lost.signal);
+      void this.due.forward(lost.signal);
       const problem = await ended;
       if (problem) throw problem;
     } finally {
@@ -256,7 +255,7 @@ export abstract class Worker<Body = JsonObject> {
       const reason = new BrokerError('BROKER_CHANNEL_LOST', message);
       lost.abort(reason);
       this.slots.abortAll(reason);
-      await Promise.all([closeChannel(channel), this.forwarding]);
+      await closeChannel(channel);
     }
   }
 
@@ -342,7 +341,7 @@ export abstract class Worker<Body = JsonObject> {
     const cancel = async () => consumption?.channel.cancel(consumption.consumerTag);
     await within(BROKER_ANSWER_MS, cancel());
     this.slots.startWaiting();
-    await within(this.config.drainTimeoutMs, Promise.all([this.slots.untilIdle(), this.forwarding]));
+    await within(this.config.drainTimeoutMs, Promise.all([this.slots.untilIdle(), this.due.untilIdle()]));
     // Ends the consumption, which first gives up the deliveries and then aborts their handlers: one that ends because of
     // that must not be acked.
     this.stopped.abort();
@@ -364,10 +363,15 @@ export abstract class Worker<Body = JsonObject> {
     this.events.emit('problem', new MercuryError('ACK_TIMEOUT_SHORTER', message));
   }
 
+  /** Once for those that ask at the same time: the consumer and the publisher, whenever both connect. */
   private declare(): Promise<void> {
     const { queueName, retryDelaysMs } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
-    return declareTaskTopology(this.broker.connections.consuming, queueName, retryDelaysMs, onMismatch);
+    const { consuming } = this.broker.connections;
+    this.declaring ??= declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch).finally(
+      () => (this.declaring = undefined),
+    );
+    return this.declaring;
   }
 }
 

@@ -15,7 +15,7 @@ export const delayedTasks: Fault = {
   inShort: false,
   async run(scene) {
     const tasks = scene.amount(100_000, 400);
-    const perSecond = scene.amount(500, 100);
+    const perSecond = scene.amount(250, 100);
     const delayMs = scene.amount(180_000, 3_000);
     const crew = await scene.crew({}, undefined, 2);
     const client = scene.client();

@@ -99,8 +99,8 @@ describe('TasksController', () => {
   });
 
   it('passes a delay or a time on, also of the tasks of a batch', async () => {
-    await controller.put({ ...SLEEP, delayMs: 60_000 }, undefined, recordedReply().reply);
-    await controller.putBatch([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }], undefined, recordedReply().reply);
+    await controller.put({ ...SLEEP, delayMs: 60_000 }, undefined, request, recordedReply().reply);
+    await controller.putBatch([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }], undefined, request, recordedReply().reply);
     expect(client.stored.map(({ options }) => [options.delayMs, options.runAt])).toEqual([
       [60_000, undefined],
       [undefined, Date.parse('1999-12-31T00:00:00Z')],

@@ -1,48 +1,56 @@
 import { readFileSync } from 'node:fs';
-import { dueQueueOf } from '@mercury/messaging';
+import { DELAY_LEVELS_MS, delayQueueOf, dueQueueOf } from '@mercury/messaging';
 import type { Crew } from '../crew';
 import type { Fault } from '../fault';
-import { putWith, type Put } from '../load';
+import { Load, putWith, type Put } from '../load';
+import { PutLedger } from '../ledger';
 import { letPass } from '../wait';
 
+const HOUR_MS = 3_600_000;
 const MOST_LATE_MS = 1_000;
 const MOST_GROWTH_BYTES = 60 * 1_048_576;
 const LOOK_EVERY_MS = 1_000;
 
 export const delayedTasks: Fault = {
   name: 'delayed-tasks',
-  title: 'A hundred thousand tasks that wait for their time',
+  title: 'A hundred thousand tasks that wait for hours or days, beside others that wait for seconds',
   inShort: false,
   async run(scene) {
-    const tasks = scene.amount(100_000, 400);
-    const perSecond = scene.amount(250, 100);
-    const delayMs = scene.amount(180_000, 3_000);
+    const far = scene.amount(100_000, 1_000);
+    const near = scene.amount(15_000, 400);
+    const perSecond = scene.amount(150, 100);
+    const longestMs = scene.amount(30_000, 4_000);
     const crew = await scene.crew({}, undefined, 2);
     const client = scene.client();
     // Connects, and shows that it works before anything is measured.
     await scene.load({ tasks: 200, perSecond: 200 }, putWith(client)).done;
-    await letPass(LOOK_EVERY_MS);
     const before = memoryOf(crew);
 
+    // In no account: nobody waits for their end.
+    const farPut: Put = (body, id) =>
+      putWith({ put: (task) => client.put(task, { id, type: 'work', delayMs: days() }) })(body, id);
+    await new Load('far', new PutLedger(), farPut, { tasks: far, concurrency: 500 }).done;
+
     const runAtMs = new Map<string, number>();
-    const put: Put = (body, id) => {
-      const runAt = Date.now() + delayOf(runAtMs.size, delayMs);
+    const nearPut: Put = (body, id) => {
+      const runAt = Date.now() + Math.round(1_000 + Math.random() * (longestMs - 1_000));
       runAtMs.set(id, runAt);
       return putWith({ put: (task, options) => client.put(task, { ...options, runAt }) })(body, id);
     };
-    const load = scene.load({ tasks, perSecond }, put);
+    const load = scene.load({ tasks: near, perSecond }, nearPut);
     let most = before;
-    let mostWaiting = 0;
     const finished = () => scene.work.read().finishedAtMs.size;
-    // Twice what it should take: what has not come by then is late, or lost.
-    const untilMs = performance.now() + 2 * ((tasks / perSecond) * 1_000 + (4 / 3) * delayMs);
-    while (finished() < tasks + 200 && performance.now() < untilMs) {
-      most = most.map((bytes, index) => Math.max(bytes, memoryOf(crew)[index] ?? 0));
-      mostWaiting = Math.max(mostWaiting, await scene.waiting().catch(() => 0));
+    // What has not come a minute after the last one was due is lost, or as good as that.
+    const untilMs = performance.now() + (near / perSecond) * 1_000 + longestMs + 60_000;
+    while (finished() < near + 200 && performance.now() < untilMs) {
+      const now = memoryOf(crew);
+      most = most.map((bytes, index) => Math.max(bytes, now[index] ?? 0));
       await letPass(LOOK_EVERY_MS);
     }
     await load.done;
     const dueDepth = await scene.host.depth(dueQueueOf(scene.queueName));
+    const waiting = await scene.waiting();
+    for (const levelMs of DELAY_LEVELS_MS) await scene.host.deleteQueue(delayQueueOf(scene.queueName, levelMs));
 
     const { finishedAtMs } = scene.work.read();
     const late = [...runAtMs].map(([id, atMs]) => (finishedAtMs.get(id) ?? Infinity) - atMs).sort((a, b) => a - b);
@@ -51,10 +59,9 @@ export const delayedTasks: Fault = {
     const grown = most.map((bytes, index) => bytes - (before[index] ?? 0));
     const megabytes = (list: readonly number[]) => list.map((bytes) => (bytes / 1_048_576).toFixed(0)).join(' and ');
     return {
-      dose: `${tasks} tasks delayed by ${delayMs / 1000} s, some more or less, ${perSecond} per second`,
+      dose: `${far} tasks delayed by hours or days, ${near} by 1 to ${longestMs / 1000} s, ${perSecond} per second`,
       bound: { duplicates: 0 },
       notes: [
-        `up to ${mostWaiting} waited at once`,
         `late: min ${at(0)}, half ${at(0.5)}, 99 % ${at(0.99)}, max ${at(1)} ms`,
         `the workers had ${megabytes(before)} MB and grew by ${megabytes(grown)} MB`,
       ],
@@ -63,14 +70,15 @@ export const delayedTasks: Fault = {
         ...(at(1) > MOST_LATE_MS ? [`a task ran ${at(1)} ms late`] : []),
         ...(Math.max(...grown) > MOST_GROWTH_BYTES ? [`a worker grew by ${megabytes([Math.max(...grown)])} MB`] : []),
         ...(dueDepth > 0 ? [`${dueDepth} tasks were left among those that are due`] : []),
+        ...(waiting === far ? [] : [`${waiting} of ${far} tasks wait for their hours or days`]),
       ],
     };
   },
 };
 
-/** Nine of ten have the same round delay, as people choose them; the others any from two thirds of it to four thirds. */
-function delayOf(number: number, delayMs: number): number {
-  return number % 10 === 0 ? Math.round(delayMs * (2 / 3 + (Math.random() * 2) / 3)) : delayMs;
+/** From one hour to thirty days. */
+function days(): number {
+  return Math.round(HOUR_MS + Math.random() * (30 * 24 - 1) * HOUR_MS);
 }
 
 function memoryOf(crew: Crew): number[] {

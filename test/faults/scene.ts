@@ -125,12 +125,12 @@ export class Scene {
     return { proxy, url: url.href };
   }
 
-  /** How long from `sinceMs` until a task that was confirmed after it was also executed, in milliseconds. */
+  /** How long from `sinceMs` until puts were confirmed and tasks executed again, in milliseconds. */
   async recoveredAfterMs(sinceMs: number, timeoutMs = 60_000): Promise<number> {
     let doneAtMs: number | undefined;
     await until(
       'a task is put and executed again',
-      () => (doneAtMs = this.firstFinishAfter(sinceMs)) !== undefined,
+      () => (doneAtMs = this.workedAgainAtMs(sinceMs)) !== undefined,
       timeoutMs,
     );
     // The worker may have written it down before its confirm was heard here.
@@ -210,14 +210,16 @@ export class Scene {
     return missing;
   }
 
-  private firstFinishAfter(sinceMs: number): number | undefined {
+  /** When a put had been confirmed and a task executed again: what was queued before goes first. */
+  private workedAgainAtMs(sinceMs: number): number | undefined {
+    const firstAfter = (timesMs: Iterable<number>) => {
+      let first = Infinity;
+      for (const atMs of timesMs) if (atMs > sinceMs && atMs < first) first = atMs;
+      return first;
+    };
     const { finishedAtMs } = this.work.read();
-    const after: number[] = [];
-    for (const [id, confirmedAtMs] of this.puts.confirmedAtMs) {
-      const doneAtMs = confirmedAtMs > sinceMs ? finishedAtMs.get(id) : undefined;
-      if (doneAtMs !== undefined) after.push(doneAtMs);
-    }
-    return after.length === 0 ? undefined : Math.min(...after.slice(0, 1_000));
+    const bothMs = Math.max(firstAfter(this.puts.confirmedAtMs.values()), firstAfter(finishedAtMs.values()));
+    return Number.isFinite(bothMs) ? bothMs : undefined;
   }
 
   private broken(): string[] {

@@ -368,9 +368,10 @@ export abstract class Worker<Body = JsonObject> {
     const { queueName, retryDelaysMs } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
     const { consuming } = this.broker.connections;
-    this.declaring ??= declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch).finally(
-      () => (this.declaring = undefined),
-    );
+    this.declaring ??= consuming
+      .untilConnected(this.stopped.signal)
+      .then(() => declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch))
+      .finally(() => (this.declaring = undefined));
     return this.declaring;
   }
 }

@@ -50,6 +50,13 @@ describe('execute', () => {
     expect(execution.task).toBe(seen[0]);
   });
 
+  it('tells where a failure was thrown', async () => {
+    const { stack } = await executing(() => {
+      throw new Error('no');
+    });
+    expect(stack[0]).toContain('execution.spec.ts');
+  });
+
   it('waits for the end of a handler that is asynchronous', async () => {
     let finish: () => void = () => undefined;
     const ended = jest.fn();

@@ -2,6 +2,7 @@ import type { Message } from 'amqplib';
 import { decodeTask, identify, type Identity } from './codec';
 import type { Completions } from './completions';
 import { DiscardTask, MercuryError } from './errors';
+import { firstStackLines } from './history';
 import { decideFailure, type Outcome } from './outcome';
 import type { RetryPolicy } from './retry-policy';
 import type { Task } from './task';
@@ -36,6 +37,8 @@ export interface Execution {
   /** It has succeeded before: its handler was not asked again. */
   isSkipped: boolean;
   durationMs: number;
+  /** Where a failure was thrown: the first lines. */
+  stack: string[];
 }
 
 /**
@@ -52,6 +55,7 @@ export async function execute(message: Message, context: ExecutionContext, abort
   let runner: TaskRunner | undefined;
   let outcome: Outcome;
   let hasSucceeded: 'yes' | 'no' | 'unknown' = 'no';
+  let stack: string[] = [];
   try {
     const decoded = decodeTask(message);
     identity = decoded;
@@ -67,13 +71,14 @@ export async function execute(message: Message, context: ExecutionContext, abort
     }
     outcome = { kind: hasSucceeded === 'unknown' ? 'released' : 'success' };
   } catch (error) {
+    stack = firstStackLines(error);
     outcome = decideFailure(error, identity.attempt, policyOf(runner, context.policy), context.policy.delaysMs);
   }
   const durationMs = performance.now() - startedAtMs;
   // Before the ack. One whose signal has aborted may have ended early because of that: it is executed again.
   if (task && hasSucceeded === 'no' && outcome.kind === 'success' && !abort.signal.aborted)
     await completions?.add(task);
-  return { identity, task, outcome, isSkipped: hasSucceeded === 'yes', durationMs };
+  return { identity, task, outcome, isSkipped: hasSucceeded === 'yes', durationMs, stack };
 }
 
 function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPolicy {

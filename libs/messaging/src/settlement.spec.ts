@@ -6,7 +6,7 @@ import { Connection } from './connection';
 import { Events } from './events';
 import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
-import { Settlement } from './settlement';
+import { Settlement, replayOf } from './settlement';
 
 const PUBLISH_TIMEOUT_MS = 1_000;
 const NOW_MS = 1_800_000_000_000;
@@ -230,7 +230,7 @@ describe.each([
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     });
     const known =
-      /^(traceparent|x-(attempt|enqueued-at-ms|(first|last)-failed-at-ms|error-.*|origin-queue|dead-at-ms))$/;
+      /^(traceparent|x-(attempt|enqueued-at-ms|(first|last)-failed-at-ms|error-.*|origin-queue|dead-at-ms|history))$/;
     expect(Object.keys(headersOf(sent(0))).filter((name) => !known.test(name))).toEqual([]);
   });
 });
@@ -247,6 +247,60 @@ it('counts the attempts: a retry is the next one, a dead letter tells the last o
     'x-error-message': 'Gone.',
     'x-origin-queue': 'reports',
     'x-dead-at-ms': NOW_MS,
+  });
+});
+
+it('adds each failed attempt to the history that the task brings, also to one that is garbage', () => {
+  const run = { durationMs: 1_500.4, stack: ['at render (report.js:1:1)'] };
+  const settleWith = (headers: Record<string, unknown>, outcome: Outcome) => {
+    const message = arrived({ messageId: '1', headers });
+    const channel = consuming as unknown as ConfirmChannel;
+    void settlement.settle({ message, channel, lost: lost.signal }, identify(message), outcome, run);
+  };
+  settleWith({}, retry);
+  settleWith({ 'x-attempt': 2, 'x-history': headersOf(sent(0))['x-history'] }, dead);
+  settleWith({ 'x-history': '{"attempts":7}', 'x-replays': 2 }, dead);
+  const historyOf = (index: number) => JSON.parse(String(headersOf(sent(index))['x-history'])) as unknown;
+  const attempt = {
+    attempt: 1,
+    startedAtMs: NOW_MS - 1_500,
+    durationMs: 1_500,
+    worker: expect.stringMatching(/^.+:\d+$/) as string,
+    ...failure,
+    stack: run.stack,
+  };
+  expect(historyOf(1)).toEqual({ attempts: [attempt, { ...attempt, attempt: 2 }], omitted: 0 });
+  expect(historyOf(2)).toEqual({ attempts: [{ ...attempt, replay: 2 }], omitted: 0 });
+  expect(headersOf(sent(2))).toMatchObject({ 'x-replays': 2 });
+});
+
+it('carries the history of a suspect along', async () => {
+  const headers = { 'x-history': '{"attempts":[{"attempt":1,"code":"GONE","message":"Gone."}],"omitted":0}' };
+  const kept = { ...headers, 'x-replays': 1, 'x-replayed-at-ms': 5_000 };
+  const message = arrived({ messageId: '1', headers: kept });
+  const channel = consuming as unknown as ConfirmChannel;
+  void settlement.setAside({ message, channel, lost: lost.signal }, identify(message));
+  expect(headersOf(sent(0))).toMatchObject(kept);
+});
+
+it('makes of a dead letter a task again: its first attempt, with its history and the count of its replays', () => {
+  const headers = { 'x-attempt': 6, 'x-enqueued-at-ms': 1_000, 'x-error-code': 'GONE', 'x-dead-at-ms': 2_000 };
+  const message = arrived({ messageId: 'order-1', type: 'report', headers: { ...headers, 'x-death': [{}] } });
+  const history = { attempts: [{ attempt: 6, ...failure }], omitted: 4 };
+  const replay = replayOf(message, identify(message), 'reports', history);
+  expect(replay).toMatchObject({ exchange: 'mercury.tasks', routingKey: 'reports', mandatory: true });
+  expect(replay.content).toBe(message.content);
+  expect(replay.properties).toEqual({
+    messageId: 'order-1',
+    type: 'report',
+    deliveryMode: 2,
+    headers: {
+      'x-attempt': 1,
+      'x-enqueued-at-ms': 1_000,
+      'x-history': JSON.stringify(history),
+      'x-replays': 1,
+      'x-replayed-at-ms': NOW_MS,
+    },
   });
 });
 

@@ -1,8 +1,10 @@
+import { hostname } from 'node:os';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
 import { deadLetterHeaders } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
-import type { Outcome } from './outcome';
+import { appendAttempt, decodeHistory, encodeHistory, type History } from './history';
+import type { Failure, Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
 import { backoffMs, delay } from './retry-policy';
 import { HEADER } from './task';
@@ -10,6 +12,8 @@ import { EXCHANGE, retryQueueOf, suspectQueueOf, waitingQueueOf } from './topolo
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
+const WORKER = `${hostname()}:${process.pid}`;
+const NO_RUN: Run = { durationMs: 0, stack: [] };
 
 const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
 
@@ -19,6 +23,12 @@ export interface Delivery {
   channel: ConfirmChannel;
   /** Aborts when that channel is lost: the broker then gives the message to somebody else. */
   lost: AbortSignal;
+}
+
+/** What an attempt leaves for the task's history, beside its outcome. */
+export interface Run {
+  durationMs: number;
+  stack: string[];
 }
 
 /**
@@ -44,7 +54,7 @@ export class Settlement {
   }
 
   /** Resolves to whether the broker was told; false when the channel was lost first, and the task comes again. */
-  async settle(delivery: Delivery, identity: Identity, outcome: Outcome): Promise<boolean> {
+  async settle(delivery: Delivery, identity: Identity, outcome: Outcome, run: Run = NO_RUN): Promise<boolean> {
     switch (outcome.kind) {
       case 'success':
         return ack(delivery);
@@ -52,10 +62,10 @@ export class Settlement {
         return giveBack(delivery);
       case 'retry': {
         const queue = retryQueueOf(this.queueName, outcome.levelMs);
-        return this.move(delivery, this.retryOf(delivery.message, identity, queue));
+        return this.move(delivery, this.retryOf(delivery.message, identity, queue, outcome.failure, run));
       }
       case 'dead':
-        return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure));
+        return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure, run));
     }
   }
 
@@ -115,26 +125,61 @@ export class Settlement {
     if (isFirst && this.problem) this.onProblem(this.problem);
   }
 
-  private retryOf(message: Message, identity: Identity, retryQueue: string): Outgoing {
+  private retryOf(message: Message, identity: Identity, retryQueue: string, failure: Failure, run: Run): Outgoing {
     const nowMs = Date.now();
     const headers = {
       ...ownHeaders(identity),
       [HEADER.attempt]: identity.attempt + 1,
       [HEADER.firstFailedAtMs]: firstFailureMs(identity, nowMs),
       [HEADER.lastFailedAtMs]: nowMs,
+      [HEADER.history]: historyWith(identity, failure, run, nowMs),
     };
     return forward(message, identity, '', retryQueue, headers);
   }
 
-  private deadLetterOf(message: Message, identity: Identity, failure: { code: string; message: string }): Outgoing {
+  private deadLetterOf(message: Message, identity: Identity, failure: Failure, run: Run): Outgoing {
     const nowMs = Date.now();
     const firstFailedAtMs = firstFailureMs(identity, nowMs);
     const headers = {
       ...ownHeaders(identity),
       ...deadLetterHeaders(failure, identity.attempt, this.queueName, firstFailedAtMs, nowMs),
+      [HEADER.history]: historyWith(identity, failure, run, nowMs),
     };
     return forward(message, identity, EXCHANGE.dead, this.queueName, headers);
   }
+}
+
+/**
+ * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
+ * how it died. Not patient: somebody waits for the answer.
+ */
+export function replayOf(message: Message, identity: Identity, originQueue: string, history: History): Outgoing {
+  const headers = {
+    ...ownHeaders(identity),
+    [HEADER.attempt]: 1,
+    [HEADER.history]: encodeHistory(history),
+    [HEADER.replays]: replaysOf(identity) + 1,
+    [HEADER.replayedAtMs]: Date.now(),
+  };
+  return { ...forward(message, identity, EXCHANGE.tasks, originQueue, headers), patient: false };
+}
+
+/** How often a task was taken out of a dead queue to be executed again. */
+export function replaysOf({ headers }: Identity): number {
+  const replays = headers[HEADER.replays];
+  return Number.isSafeInteger(replays) && Number(replays) > 0 ? Number(replays) : 0;
+}
+
+function historyWith(identity: Identity, failure: Failure, { durationMs, stack }: Run, nowMs: number): string {
+  return appendAttempt(identity.headers[HEADER.history], {
+    attempt: identity.attempt,
+    replay: replaysOf(identity),
+    startedAtMs: Math.round(nowMs - durationMs),
+    durationMs: Math.round(durationMs),
+    worker: WORKER,
+    ...failure,
+    stack,
+  });
 }
 
 /**
@@ -167,10 +212,14 @@ function ownHeaders(identity: Identity): Record<string, string | number> {
   const headers: Record<string, string | number> = { [HEADER.enqueuedAtMs]: identity.enqueuedAtMs };
   const traceparent = identity.headers[HEADER.traceparent];
   if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;
-  for (const name of [HEADER.firstFailedAtMs, HEADER.lastFailedAtMs]) {
+  for (const name of [HEADER.firstFailedAtMs, HEADER.lastFailedAtMs, HEADER.replayedAtMs]) {
     const atMs = identity.headers[name];
     if (isTimestamp(atMs)) headers[name] = atMs;
   }
+  const replays = replaysOf(identity);
+  if (replays > 0) headers[HEADER.replays] = replays;
+  const history = decodeHistory(identity.headers[HEADER.history]);
+  if (history.attempts.length > 0) headers[HEADER.history] = encodeHistory(history);
   return headers;
 }
 
@@ -192,7 +241,7 @@ async function orLost(publish: Promise<void>, lost: AbortSignal): Promise<void> 
 }
 
 /** A closed channel throws here; its deliveries are already back in the queue, so there is nothing to save. */
-function ack({ channel, message, lost }: Delivery): boolean {
+export function ack({ channel, message, lost }: Delivery): boolean {
   if (lost.aborted) return false;
   try {
     channel.ack(message);
@@ -210,5 +259,14 @@ function giveBack({ channel, message, lost }: Delivery): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Gives back whatever the channel still holds. */
+export function giveBackAll(channel: ConfirmChannel): void {
+  try {
+    channel.nackAll(true);
+  } catch {
+    // Closed: then everything is back already.
   }
 }

@@ -28,10 +28,13 @@ it('the header names are those that other programs rely on', () => {
     'x-error-code',
     'x-error-message',
     'x-first-failed-at-ms',
+    'x-history',
     'x-last-failed-at-ms',
     'x-not-before-ms',
     'x-origin-queue',
     'x-publisher',
+    'x-replayed-at-ms',
+    'x-replays',
     'x-sequence',
   ]);
 });

@@ -33,6 +33,9 @@ export const HEADER = {
   originQueue: 'x-origin-queue',
   publisher: 'x-publisher',
   sequence: 'x-sequence',
+  history: 'x-history',
+  replays: 'x-replays',
+  replayedAtMs: 'x-replayed-at-ms',
 } as const;
 
 /**

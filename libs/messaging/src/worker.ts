@@ -11,7 +11,7 @@ import { execute, type TaskRunner } from './execution';
 import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
-import { Settlement, type Delivery } from './settlement';
+import { Settlement, type Delivery, type Run } from './settlement';
 import { Slots } from './slots';
 import { Suspects, isSuspect, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
@@ -306,7 +306,7 @@ export abstract class Worker<Body = JsonObject> {
     if (!isSuspect(delivery.message)) return this.attempt(delivery, abort);
     const message = 'The worker ended each time while this task ran alone: it kills its process.';
     const outcome: Outcome = { kind: 'dead', failure: { code: 'WORKER_LOST', message } };
-    await this.settle(delivery, identify(delivery.message), outcome, 0);
+    await this.settle(delivery, identify(delivery.message), outcome, { durationMs: 0, stack: [] });
   }
 
   private async attempt(delivery: Delivery, abort: AbortController): Promise<void> {
@@ -321,17 +321,17 @@ export abstract class Worker<Body = JsonObject> {
       onStart: (task: Task) => this.events.emit('started', task),
       completions: this.completions,
     };
-    const { identity, task, outcome, isSkipped, durationMs } = await execute(delivery.message, context, abort);
-    if (!isSkipped) return this.settle(delivery, identity, outcome, durationMs);
-    if ((await this.settlement.settle(delivery, identity, outcome)) && task) this.events.emit('skipped', task);
+    const { identity, task, outcome, isSkipped, ...run } = await execute(delivery.message, context, abort);
+    if (!isSkipped) return this.settle(delivery, identity, outcome, run);
+    if ((await this.settlement.settle(delivery, identity, outcome, run)) && task) this.events.emit('skipped', task);
   }
 
-  private async settle(delivery: Delivery, identity: Identity, outcome: Outcome, durationMs: number): Promise<void> {
-    const told = await this.settlement.settle(delivery, identity, outcome);
+  private async settle(delivery: Delivery, identity: Identity, outcome: Outcome, run: Run): Promise<void> {
+    const told = await this.settlement.settle(delivery, identity, outcome, run);
     // Given back untouched, it was no attempt.
     if (!told || outcome.kind === 'released') return;
     const { id, type, attempt } = identity;
-    this.events.emit('settled', { id, type, attempt, queue: this.config.queueName, outcome, durationMs });
+    this.events.emit('settled', { id, type, attempt, queue: this.config.queueName, outcome, durationMs: run.durationMs });
   }
 
   private async drainAndClose(): Promise<void> {

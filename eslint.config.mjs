@@ -48,7 +48,7 @@ export default tseslint.config(
   { files: ['libs/messaging/src/*.ts'], rules: restrict(noNest, noNestFolder, noRedis) },
   {
     // Pure decisions: they know neither the broker nor a channel, so that reading and testing them needs neither.
-    files: ['libs/messaging/src/{outcome,retry-policy,delay,dead-letter,task,errors}.ts'],
+    files: ['libs/messaging/src/{outcome,retry-policy,delay,dead-letter,dead-letter-filter,history,task,errors}.ts'],
     rules: restrict(noNest, noNestFolder, {
       regex: '^amqp',
       message: 'Decisions are pure: what they need of a message is given to them.',

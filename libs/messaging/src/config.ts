@@ -54,6 +54,13 @@ export interface WorkerOptions extends WorkerClientOptions {
   idempotencyTtlMs?: number;
 }
 
+export interface DeadLettersOptions extends BrokerOptions {
+  /** The work queue whose dead letters they are. */
+  queueName: string;
+  /** How long a reading waits for the broker, and a replay for each confirm, in milliseconds. Default 5,000. */
+  publishTimeoutMs?: number;
+}
+
 export interface EventBusOptions extends BrokerOptions {
   /** The exchange, named exactly so. */
   name: string;
@@ -79,6 +86,11 @@ export interface ResolvedWorker extends ResolvedClient {
   readonly drainTimeoutMs: number;
   readonly keyStore: KeyStore | undefined;
   readonly idempotencyTtlMs: number;
+}
+
+export interface ResolvedDeadLetters extends ResolvedBroker {
+  readonly queueName: string;
+  readonly publishTimeoutMs: number;
 }
 
 export interface ResolvedBus extends ResolvedBroker {
@@ -129,6 +141,18 @@ export function checkRunner(subject: string, runner: Omit<TaskRunner, 'run'> = {
   if (maxAttempts !== undefined) whole('maxAttempts', maxAttempts, 1, MOST_ATTEMPTS, problems);
   if (retryDelaysMs !== undefined) levels(retryDelaysMs, problems);
   refuse(subject, problems);
+}
+
+/** @throws ConfigError `CONFIG_INVALID`, with every problem. */
+export function resolveDeadLetters(options: DeadLettersOptions): ResolvedDeadLetters {
+  const problems: string[] = [];
+  const resolved = {
+    ...brokerOf(options, problems),
+    queueName: amqpName('queueName', options.queueName, problems),
+    publishTimeoutMs: timeout('publishTimeoutMs', options.publishTimeoutMs, problems),
+  };
+  refuse('DeadLetters options', problems);
+  return resolved;
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every problem. */

@@ -52,6 +52,12 @@ export class PublishError extends MercuryError {
  */
 export class BrokerError extends MercuryError {}
 
+/**
+ * Dead letters cannot be read or replayed now: `DEAD_LETTERS_BUSY` (another reader has the queue), `DEAD_QUEUE_MISSING`,
+ * `ORIGIN_QUEUE_MISSING` (the letter stays), `DEAD_LETTERS_INVALID` (cursor, limit, rate, or nothing to discard by).
+ */
+export class DeadLetterError extends MercuryError {}
+
 /** What went wrong on the broker, with its own words: an error of ours as it is, any other as a lost channel. */
 export function brokerProblem(what: string, cause: unknown): MercuryError {
   if (cause instanceof MercuryError) return cause;

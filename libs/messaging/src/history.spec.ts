@@ -64,7 +64,8 @@ describe('the history of a task', () => {
   });
 
   it('keeps of a foreign attempt what it understands', () => {
-    const header = '{"attempts":[{"attempt":2,"code":"X","message":5,"worker":{},"stack":[7],"durationMs":-1,"more":1}]}';
+    const header =
+      '{"attempts":[{"attempt":2,"code":"X","message":5,"worker":{},"stack":[7],"durationMs":-1,"more":1}]}';
     expect(decodeHistory(header)).toEqual({
       attempts: [{ attempt: 2, code: 'X', message: '', stack: [''] }],
       omitted: 0,

@@ -1,5 +1,16 @@
 export { WorkerClient } from './worker-client';
 export { Worker } from './worker';
+export {
+  DEAD_LETTER_LIMITS,
+  DeadLetters,
+  type DeadLetterPage,
+  type DiscardResult,
+  type ReplayOptions,
+  type ReplayProgress,
+} from './dead-letters';
+export type { DeadLetter, DeadLetterSummary } from './dead-letter';
+export type { DeadLetterFilter } from './dead-letter-filter';
+export type { FailedAttempt } from './history';
 export { Logger, LEVELS, type Level } from './logger';
 export {
   EventBus,
@@ -17,6 +28,7 @@ export type { ClientEvents, ConnectionEvents, Events, SettledAttempt, WorkerEven
 export {
   DEFAULTS,
   type BrokerOptions,
+  type DeadLettersOptions,
   type EventBusOptions,
   type WorkerClientOptions,
   type WorkerOptions,
@@ -30,6 +42,7 @@ export { EXCHANGE, deadQueueOf, delayQueueOf, dueQueueOf, retryQueueOf, suspectQ
 export {
   BrokerError,
   ConfigError,
+  DeadLetterError,
   DiscardTask,
   InvalidMessageError,
   MercuryError,

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
-import { deadLetterHeaders } from './dead-letter';
+import { deadLetterHeaders, replaysOf } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
 import { appendAttempt, decodeHistory, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
@@ -162,12 +162,6 @@ export function replayOf(message: Message, identity: Identity, originQueue: stri
     [HEADER.replayedAtMs]: Date.now(),
   };
   return { ...forward(message, identity, EXCHANGE.tasks, originQueue, headers), patient: false };
-}
-
-/** How often a task was taken out of a dead queue to be executed again. */
-export function replaysOf({ headers }: Identity): number {
-  const replays = headers[HEADER.replays];
-  return Number.isSafeInteger(replays) && Number(replays) > 0 ? Number(replays) : 0;
 }
 
 function historyWith(identity: Identity, failure: Failure, { durationMs, stack }: Run, nowMs: number): string {

@@ -1,3 +1,4 @@
+import type { ConfirmChannel } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { DELAY_LEVELS_MS, delayLevelMs } from './delay';
 import { BrokerError } from './errors';
@@ -115,6 +116,18 @@ export async function declareTaskTopology(
   // Last: from here on a task can arrive, and everything it may need exists.
   await bindings.bindQueue(queueName, EXCHANGE.tasks, queueName);
   await closeChannel(bindings);
+}
+
+/**
+ * Takes the dead queue for one reader, and keeps others out until that channel's connection ends or the queue with the
+ * returned name is deleted. Quorum queues know no exclusive consumers, so it is a queue beside it that is exclusive: to
+ * one connection, and by its consumer to one reader of that connection.
+ */
+export async function reserveDeadQueue(channel: ConfirmChannel, queueName: string): Promise<string> {
+  const name = `${deadQueueOf(queueName)}.reader`;
+  await channel.assertQueue(name, { durable: false, exclusive: true });
+  await channel.consume(name, () => undefined, { exclusive: true });
+  return name;
 }
 
 /**

@@ -331,7 +331,14 @@ export abstract class Worker<Body = JsonObject> {
     // Given back untouched, it was no attempt.
     if (!told || outcome.kind === 'released') return;
     const { id, type, attempt } = identity;
-    this.events.emit('settled', { id, type, attempt, queue: this.config.queueName, outcome, durationMs: run.durationMs });
+    this.events.emit('settled', {
+      id,
+      type,
+      attempt,
+      queue: this.config.queueName,
+      outcome,
+      durationMs: run.durationMs,
+    });
   }
 
   private async drainAndClose(): Promise<void> {

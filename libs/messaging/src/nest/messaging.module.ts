@@ -9,6 +9,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { DeadLetters } from '../dead-letters';
 import { MercuryError } from '../errors';
 import { EventBus } from '../event-bus';
 import { Logger } from '../logger';
@@ -34,6 +35,12 @@ const PROVIDERS: Provider[] = [
       new WorkerClient(workerOptionsOf(options, connections)),
   },
   {
+    provide: DeadLetters,
+    inject: [MESSAGING_OPTIONS, MessagingConnections],
+    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
+      new DeadLetters(workerOptionsOf(options, connections)),
+  },
+  {
     provide: Logger,
     inject: [MESSAGING_OPTIONS, MessagingConnections],
     useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
@@ -42,7 +49,7 @@ const PROVIDERS: Provider[] = [
 ];
 
 /**
- * Makes WorkerClient, Logger, WorkerTransport and MessagingConnections injectable everywhere in the application, and
+ * Makes WorkerClient, DeadLetters, Logger, WorkerTransport and MessagingConnections injectable everywhere in the application, and
  * starts and stops the application's own providers that extend Worker or Logger.
  */
 @Module({ imports: [DiscoveryModule] })
@@ -55,6 +62,7 @@ export class MessagingModule
     private readonly discovery: DiscoveryService,
     private readonly transport: WorkerTransport,
     private readonly client: WorkerClient,
+    private readonly deadLetters: DeadLetters,
     private readonly connections: MessagingConnections,
   ) {}
 
@@ -71,6 +79,7 @@ export class MessagingModule
   onModuleInit(): void {
     this.transport.events.on('problem', (problem) => this.log.warn(problem.message));
     this.client.events.on('problem', (problem) => this.log.warn(problem.message));
+    this.deadLetters.events.on('problem', (problem) => this.log.warn(problem.message));
   }
 
   /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
@@ -93,7 +102,11 @@ export class MessagingModule
   /** Nest's last hook: HTTP is closed and nobody publishes any more. */
   async onApplicationShutdown(): Promise<void> {
     const stoppable = this.instances().filter(
-      (instance) => instance instanceof Logger || instance instanceof EventBus || instance instanceof WorkerClient,
+      (instance) =>
+        instance instanceof Logger ||
+        instance instanceof EventBus ||
+        instance instanceof WorkerClient ||
+        instance instanceof DeadLetters,
     );
     await Promise.all(stoppable.map((instance) => instance.stop()));
     await this.connections.close();
@@ -126,6 +139,6 @@ function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imp
     global: true,
     imports,
     providers: [...options, ...PROVIDERS],
-    exports: [MESSAGING_OPTIONS, MessagingConnections, WorkerTransport, WorkerClient, Logger],
+    exports: [MESSAGING_OPTIONS, MessagingConnections, WorkerTransport, WorkerClient, DeadLetters, Logger],
   };
 }

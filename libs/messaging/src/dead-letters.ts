@@ -1,0 +1,323 @@
+import type { Message } from 'amqplib';
+import { identify, type Identity } from './codec';
+import { resolveDeadLetters, type DeadLettersOptions, type ResolvedDeadLetters } from './config';
+import { useConnections, type BrokerUse, type Connection } from './connection';
+import {
+  deadLetterOf,
+  historyOf,
+  identityOfLetter,
+  summaryOf,
+  type DeadLetter,
+  type DeadLetterSummary,
+} from './dead-letter';
+import { byDeath, isNarrow, matcherOf, pageOf, type DeadLetterFilter, type Page } from './dead-letter-filter';
+import { HeldLetters, reserve, type HeldLetter } from './dead-queue';
+import { BrokerError, DeadLetterError, PublishError, stopped, type MercuryError } from './errors';
+import { Events, type ClientEvents } from './events';
+import { Pace } from './pace';
+import { Publisher } from './publisher';
+import { replayOf } from './settlement';
+
+export const DEAD_LETTER_LIMITS = {
+  pageSize: 50,
+  largestPage: 1_000,
+  ratePerSecond: 100,
+  highestRate: 10_000,
+} as const;
+
+const DRAIN_TIMEOUT_MS = 5_000;
+/** What one part of a replay holds: bodies that fit into memory, and well within the time that a broker waits for acks. */
+const MOST_HELD_BYTES = 32 * 1_048_576;
+const LONGEST_HOLD_S = 300;
+
+/** How far a reading saw. */
+export interface Sight {
+  /** Letters that match. */
+  matched: number;
+  /** Letters that were looked at, at most 10,000. */
+  held: number;
+  /** Whether the queue has more than were looked at. */
+  truncated: boolean;
+}
+
+export type DeadLetterPage = Page & Sight;
+
+export interface ReplayOptions {
+  /** At most so many tasks per second, evenly spread. Default 100, at most 10,000. One follows the confirm of the other. */
+  ratePerSecond?: number;
+  /** Only tells what matches. */
+  dryRun?: boolean;
+  /** Ends the replay after the letter that is under way. */
+  signal?: AbortSignal;
+}
+
+export interface ReplayProgress extends Sight {
+  replayed: number;
+  /** The letters that match, in their order: in the first report. */
+  ids?: string[];
+  /** The letter that was just replayed. */
+  id?: string;
+}
+
+export interface DiscardResult extends Sight {
+  discarded: number;
+  /** The letters that match, in their order. */
+  ids: string[];
+}
+
+/** A letter with all that its replay needs. */
+interface Replayable extends DeadLetterSummary {
+  identity: Identity;
+  /** As it arrived, with its body. */
+  arrived: Message;
+}
+
+/**
+ * Reads the dead letters of a work queue, and takes them out: back to work, or away. A reading holds the letters and
+ * gives them back; it loses and changes nothing. One reader per queue at a time. An id means every letter that has it.
+ *
+ * @example
+ * await using letters = new DeadLetters({ rabbitUrl: 'amqp://localhost', queueName: 'reports' });
+ * for await (const { replayed, matched } of letters.replay({ code: 'WEBHOOK_TIMEOUT' }, { ratePerSecond: 20 })) …
+ */
+export class DeadLetters {
+  readonly events = new Events<ClientEvents>();
+  private readonly config: ResolvedDeadLetters;
+  private readonly broker: BrokerUse;
+  private readonly publisher: Publisher;
+  private readonly leaving = new AbortController();
+  private stopping: Promise<void> | undefined;
+
+  /** @throws ConfigError `CONFIG_INVALID`. Does not connect: the first reading does. */
+  constructor(options: DeadLettersOptions) {
+    this.config = resolveDeadLetters(options);
+    const onProblem = (problem: BrokerError) => this.events.emit('problem', problem);
+    this.broker = useConnections(this.config, `dead letters ${this.config.queueName}`, onProblem);
+    const { publishing } = this.broker.connections;
+    // Declares nothing: a task whose queue is gone must not be put into a new one that nobody consumes.
+    this.publisher = new Publisher(publishing, async () => undefined, this.config.publishTimeoutMs, this.events);
+  }
+
+  get queueName(): string {
+    return this.config.queueName;
+  }
+
+  /**
+   * The letters that match, the oldest first.
+   * @param page `limit` 1 to 1,000, default 50; `cursor` of the page before.
+   * @throws DeadLetterError `DEAD_LETTERS_BUSY`, `DEAD_QUEUE_MISSING`, `DEAD_LETTERS_INVALID`.
+   * @throws BrokerError when the broker cannot be reached within `publishTimeoutMs`, or is lost meanwhile.
+   */
+  async list(filter: DeadLetterFilter = {}, page: { limit?: number; cursor?: string } = {}): Promise<DeadLetterPage> {
+    const { limit = DEAD_LETTER_LIMITS.pageSize, cursor } = page;
+    const isLimit = Number.isInteger(limit) && limit >= 1 && limit <= DEAD_LETTER_LIMITS.largestPage;
+    if (!isLimit) throw invalid(`limit must be a whole number from 1 to ${DEAD_LETTER_LIMITS.largestPage}`);
+    return this.reserved(async (connection) => {
+      const { letters, ...sight } = await this.survey(connection, filter);
+      return { ...pageOf(letters, limit, cursor), ...sight };
+    });
+  }
+
+  /** Every letter with this id, the oldest first, with its history and body; usually one. @throws as `list`. */
+  async get(id: string): Promise<DeadLetter[]> {
+    return this.reserved(async (connection) => {
+      const look = (identity: Identity, content: Buffer) =>
+        identity.id === id ? deadLetterOf(identity, content, this.queueName) : undefined;
+      const held = await this.read(connection, look, this.leaving.signal);
+      await held.giveBack();
+      return held.letters.map(({ found }) => found).sort(byDeath);
+    });
+  }
+
+  /**
+   * Puts each letter that matches now back on the queue that it came from, under its id, as attempt 1, with its history;
+   * then takes it out of the dead queue. Reports what matches, then each letter. Ending the iteration ends the replay.
+   * A crash in between puts at most one task twice, and loses none.
+   * @throws DeadLetterError as `list`, and `ORIGIN_QUEUE_MISSING`: that letter and those after it stay.
+   * @throws PublishError when the broker does not take a task: likewise.
+   */
+  async *replay(
+    filter: DeadLetterFilter,
+    options: ReplayOptions = {},
+  ): AsyncGenerator<ReplayProgress, void, undefined> {
+    const { ratePerSecond = DEAD_LETTER_LIMITS.ratePerSecond, dryRun = false } = options;
+    const isRate = ratePerSecond > 0 && ratePerSecond <= DEAD_LETTER_LIMITS.highestRate;
+    if (!isRate) throw invalid(`ratePerSecond must be a number above 0 and at most ${DEAD_LETTER_LIMITS.highestRate}`);
+    const signal = options.signal ? AbortSignal.any([options.signal, this.leaving.signal]) : this.leaving.signal;
+    const connection = await this.connected();
+    const release = await reserve(connection, this.queueName);
+    try {
+      const { letters, ...sight } = await this.survey(connection, filter);
+      let replayed = 0;
+      yield { ...sight, replayed, ids: letters.map(({ id }) => id) };
+      if (dryRun) return;
+      const pace = new Pace(ratePerSecond);
+      for (const ids of portionsOf(letters, ratePerSecond * LONGEST_HOLD_S)) {
+        for await (const id of this.replayPortion(connection, { ...filter, ids }, pace, signal)) {
+          replayed += 1;
+          yield { ...sight, replayed, id };
+        }
+        if (signal.aborted) return;
+      }
+    } finally {
+      await release();
+    }
+  }
+
+  /**
+   * Deletes the letters that match.
+   * @param filter must ask for something: nothing is discarded by an empty one.
+   * @param options `dryRun` only tells what matches.
+   * @throws as `list`.
+   */
+  async discard(filter: DeadLetterFilter, options: { dryRun?: boolean } = {}): Promise<DiscardResult> {
+    if (!isNarrow(filter)) throw invalid('say which letters to discard: the filter is empty');
+    return this.reserved(async (connection) => {
+      const held = await this.read(connection, this.summaries(filter), this.leaving.signal);
+      let discarded = 0;
+      if (!options.dryRun) for (const letter of held.letters) if (held.take(letter)) discarded += 1;
+      await held.giveBack();
+      return { ...sightOf(held), discarded, ids: sorted(held).map(({ found }) => found.id) };
+    });
+  }
+
+  /** Ends what runs, waits up to 5 s for an open confirm, then closes the connection. Safe to call twice. */
+  stop(): Promise<void> {
+    this.leaving.abort();
+    this.stopping ??= this.publisher.close(DRAIN_TIMEOUT_MS).then(() => this.broker.close());
+    return this.stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  private async *replayPortion(
+    connection: Connection,
+    filter: DeadLetterFilter,
+    pace: Pace,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, undefined> {
+    const matches = matcherOf(filter);
+    const look = (identity: Identity, content: Buffer, arrived: Message): Replayable | undefined => {
+      const letter = summaryOf(identity, content, this.queueName);
+      return matches(letter, content) ? { ...letter, identity, arrived } : undefined;
+    };
+    const held = await this.read(connection, look, signal);
+    try {
+      for (const letter of sorted(held)) {
+        await pace.turn(signal);
+        if (signal.aborted) return;
+        await this.put(letter.found);
+        if (!held.take(letter)) throw lostBeforeAck(letter.found.id);
+        yield letter.found.id;
+      }
+    } finally {
+      await held.giveBack();
+    }
+  }
+
+  private async put({ id, originQueue, identity, arrived }: Replayable): Promise<void> {
+    try {
+      await this.publisher.publish(replayOf(arrived, identity, originQueue, historyOf(identity)));
+    } catch (error) {
+      if (!(error instanceof PublishError) || error.outcome !== 'returned') throw error;
+      const text = `Letter ${id} stays: its queue "${originQueue}" is gone. Start its worker, which declares it.`;
+      throw new DeadLetterError('ORIGIN_QUEUE_MISSING', text, { cause: error });
+    }
+  }
+
+  /** What matches, in order; nothing is held any more. */
+  private async survey(
+    connection: Connection,
+    filter: DeadLetterFilter,
+  ): Promise<Sight & { letters: DeadLetterSummary[] }> {
+    const held = await this.read(connection, this.summaries(filter), this.leaving.signal);
+    await held.giveBack();
+    return { letters: sorted(held).map(({ found }) => found), ...sightOf(held) };
+  }
+
+  private summaries(filter: DeadLetterFilter) {
+    const matches = matcherOf(filter);
+    return (identity: Identity, content: Buffer) => {
+      const letter = summaryOf(identity, content, this.queueName);
+      return matches(letter, content) ? letter : undefined;
+    };
+  }
+
+  private read<Found>(
+    connection: Connection,
+    look: (identity: Identity, content: Buffer, message: Message) => Found | undefined,
+    signal: AbortSignal,
+  ): Promise<HeldLetters<Found>> {
+    const lookAt = (message: Message) => {
+      const identity = identityOfLetter(identify(message), message.properties.messageId, message.content);
+      return look(identity, message.content, message);
+    };
+    return HeldLetters.read(connection, this.queueName, lookAt, signal);
+  }
+
+  private async reserved<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const connection = await this.connected();
+    const release = await reserve(connection, this.queueName);
+    try {
+      return await work(connection);
+    } finally {
+      await release();
+    }
+  }
+
+  private async connected(): Promise<Connection> {
+    if (this.leaving.signal.aborted) throw stopped('reader of dead letters');
+    const { consuming } = this.broker.connections;
+    const hopeless = new AbortController();
+    const onFailed = (problem: BrokerError) => problem.code === 'BROKER_ACCESS_REFUSED' && hopeless.abort(problem);
+    consuming.events.on('failed', onFailed);
+    try {
+      const late = AbortSignal.timeout(this.config.publishTimeoutMs);
+      await consuming.untilConnected(AbortSignal.any([late, hopeless.signal, this.leaving.signal]));
+      return consuming;
+    } catch (cause) {
+      if (this.leaving.signal.aborted) throw stopped('reader of dead letters');
+      throw consuming.problem ?? cause;
+    } finally {
+      consuming.events.off('failed', onFailed);
+    }
+  }
+}
+
+/** Ids of letters that are replayed together: few enough to hold their bodies, and for no longer than brokers allow. */
+function* portionsOf(letters: readonly DeadLetterSummary[], mostLetters: number): Generator<string[]> {
+  const bytesOf = new Map<string, number>();
+  for (const { id, bodyBytes } of letters) bytesOf.set(id, (bytesOf.get(id) ?? 0) + bodyBytes);
+  let portion: string[] = [];
+  let bytes = 0;
+  for (const [id, bodyBytes] of bytesOf) {
+    const isFull = portion.length >= mostLetters || bytes + bodyBytes > MOST_HELD_BYTES;
+    if (isFull && portion.length > 0) {
+      yield portion;
+      portion = [];
+      bytes = 0;
+    }
+    portion.push(id);
+    bytes += bodyBytes;
+  }
+  if (portion.length > 0) yield portion;
+}
+
+function sorted<Found extends DeadLetterSummary>(held: HeldLetters<Found>): HeldLetter<Found>[] {
+  return [...held.letters].sort((a, b) => byDeath(a.found, b.found));
+}
+
+function sightOf({ letters, heldCount, queuedCount }: HeldLetters<unknown>): Sight {
+  return { matched: letters.length, held: heldCount, truncated: queuedCount > heldCount };
+}
+
+function invalid(text: string): DeadLetterError {
+  return new DeadLetterError('DEAD_LETTERS_INVALID', `${text[0]?.toUpperCase()}${text.slice(1)}.`);
+}
+
+function lostBeforeAck(id: string): MercuryError {
+  const text = `Task ${id} was put again, but the connection was lost before its letter was taken out: the letter is still there.`;
+  return new BrokerError('BROKER_CHANNEL_LOST', text);
+}

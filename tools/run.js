@@ -34,6 +34,9 @@ async function main() {
     case 'example':
       await prepare({ build: 'if stale' });
       return load('dist/tools/example.js', args);
+    case 'mercury':
+      await prepare({ build: 'if stale' });
+      return load('dist/tools/mercury.js', args);
     case 'faults':
       await prepare({ build: 'if stale' });
       return load('dist/test/faults/main.js', args);

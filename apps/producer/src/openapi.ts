@@ -6,7 +6,8 @@ import { Problem } from './problems/problem';
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
   400: 'The body is not well-formed JSON, or the `Idempotency-Key` is malformed.',
   401: 'An API key is missing or unknown.',
-  409: 'A request with the same `Idempotency-Key` is in flight; `Retry-After` says when to come back.',
+  404: 'There is none.',
+  409: 'Somebody is at it: a request with the same `Idempotency-Key`, or a reader of the dead letters. Or their queue is gone.',
   413: 'The body is too large.',
   415: 'The content type is not JSON.',
   422: 'Fields are wrong; `errors` points to each. Or the `Idempotency-Key` was used for another task.',
@@ -34,7 +35,9 @@ export function serveOpenApi(app: NestFastifyApplication): void {
     app,
     new DocumentBuilder()
       .setTitle('Mercury producer')
-      .setDescription('Puts tasks on a durable queue and events on a bus. A task answered 202 is stored on disk.')
+      .setDescription(
+        'Puts tasks on a durable queue and events on a bus, and looks after dead letters. A task answered 202 is stored on disk.',
+      )
       .setVersion('1')
       .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'Only where API keys are set up.' })
       .build(),

@@ -3,6 +3,7 @@ import { ThrottlerModule } from '@nestjs/throttler';
 import { LoggerModule } from 'nestjs-pino';
 import { KeyStoreModule, MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
 import { API_KEYS, ApiKeys } from './access/api-keys';
+import { DeadLettersController } from './dead-letters/dead-letters.controller';
 import { EventsController } from './events/events.controller';
 import { IDEMPOTENCY_TTL_MS, Idempotency } from './idempotency/idempotency';
 import { Operations } from './operations';
@@ -32,7 +33,7 @@ export class ProducerModule {
           skipIf: () => RATE_LIMIT_PER_MINUTE === undefined,
         }),
       ],
-      controllers: [TasksController, EventsController],
+      controllers: [TasksController, EventsController, DeadLettersController],
       providers: [
         Operations,
         Idempotency,

@@ -34,6 +34,14 @@ export function matcherOf(filter: DeadLetterFilter): (letter: DeadLetterSummary,
     (text === undefined || content.includes(text));
 }
 
+/** ISO 8601 with its time zone, or milliseconds since 1970 (a year alone is neither); undefined for anything else. */
+export function timeMsOf(text: string): number | undefined {
+  if (/^\d{12,15}$/.test(text)) return Number(text);
+  if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)) return undefined;
+  const timeMs = Date.parse(text);
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
 type Position = Pick<DeadLetterSummary, 'id' | 'deadAtMs'>;
 
 /** Oldest first, those without a time before all others; of the same time by id. The queue's own order survives no reading. */

@@ -103,7 +103,9 @@ export function historyOf(identity: Identity): History {
   const history = decodeHistory(headers[HEADER.history]);
   const isOurs = typeof headers[HEADER.errorCode] === 'string';
   if (isOurs && history.attempts.length > 0) return history;
-  const last: FailedAttempt = { attempt: identity.attempt, replay: replaysOf(identity), ...failureOf(headers) };
+  const last: FailedAttempt = { attempt: identity.attempt, ...failureOf(headers) };
+  const replays = replaysOf(identity);
+  if (replays > 0) last.replay = replays;
   const deadAtMs = deadAtMsOf(headers);
   if (deadAtMs !== undefined) last.startedAtMs = deadAtMs;
   return { attempts: [...history.attempts, last], omitted: history.omitted };

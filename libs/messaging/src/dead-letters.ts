@@ -113,7 +113,7 @@ export class DeadLetters {
     const isLimit = Number.isInteger(limit) && limit >= 1 && limit <= DEAD_LETTER_LIMITS.largestPage;
     if (!isLimit) throw invalid(`limit must be a whole number from 1 to ${DEAD_LETTER_LIMITS.largestPage}`);
     return this.reserved(async (connection) => {
-      const { letters, ...sight } = await this.survey(connection, filter);
+      const { letters, ...sight } = await this.survey(connection, filter, this.leaving.signal);
       return { ...pageOf(letters, limit, cursor), ...sight };
     });
   }
@@ -135,6 +135,7 @@ export class DeadLetters {
    * A crash in between puts at most one task twice, and loses none.
    * @throws DeadLetterError as `list`, and `ORIGIN_QUEUE_MISSING`: that letter and those after it stay.
    * @throws PublishError when the broker does not take a task: likewise.
+   * @throws MercuryError `STOPPED` when `stop` ends it.
    */
   async *replay(
     filter: DeadLetterFilter,
@@ -143,24 +144,13 @@ export class DeadLetters {
     const { ratePerSecond = DEAD_LETTER_LIMITS.ratePerSecond, dryRun = false } = options;
     const isRate = ratePerSecond > 0 && ratePerSecond <= DEAD_LETTER_LIMITS.highestRate;
     if (!isRate) throw invalid(`ratePerSecond must be a number above 0 and at most ${DEAD_LETTER_LIMITS.highestRate}`);
-    const signal = options.signal ? AbortSignal.any([options.signal, this.leaving.signal]) : this.leaving.signal;
-    const connection = await this.connected();
-    const release = await reserve(connection, this.queueName);
+    const signal = AbortSignal.any([this.leaving.signal, ...(options.signal ? [options.signal] : [])]);
     try {
-      const { letters, ...sight } = await this.survey(connection, filter);
-      let replayed = 0;
-      yield { ...sight, replayed, ids: letters.map(({ id }) => id) };
-      if (dryRun) return;
-      const pace = new Pace(ratePerSecond);
-      for (const ids of portionsOf(letters, ratePerSecond * LONGEST_HOLD_S)) {
-        for await (const id of this.replayPortion(connection, { ...filter, ids }, pace, signal)) {
-          replayed += 1;
-          yield { ...sight, replayed, id };
-        }
-        if (signal.aborted) return;
-      }
-    } finally {
-      await release();
+      yield* this.reservedReplay(filter, { ratePerSecond, dryRun, signal });
+      this.leaving.signal.throwIfAborted();
+    } catch (error) {
+      // The caller's own wish is no failure.
+      if (!options.signal?.aborted || error !== options.signal.reason) throw error;
     }
   }
 
@@ -183,13 +173,37 @@ export class DeadLetters {
 
   /** Ends what runs, waits up to 5 s for an open confirm, then closes the connection. Safe to call twice. */
   stop(): Promise<void> {
-    this.leaving.abort();
+    this.leaving.abort(stopped('reader of dead letters'));
     this.stopping ??= this.publisher.close(DRAIN_TIMEOUT_MS).then(() => this.broker.close());
     return this.stopping;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  private async *reservedReplay(
+    filter: DeadLetterFilter,
+    { ratePerSecond, dryRun, signal }: Required<ReplayOptions>,
+  ): AsyncGenerator<ReplayProgress, void, undefined> {
+    const connection = await this.connected();
+    const release = await reserve(connection, this.queueName);
+    try {
+      const { letters, ...sight } = await this.survey(connection, filter, signal);
+      let replayed = 0;
+      yield { ...sight, replayed, ids: letters.map(({ id }) => id) };
+      if (dryRun) return;
+      const pace = new Pace(ratePerSecond);
+      for (const ids of portionsOf(letters, ratePerSecond * LONGEST_HOLD_S)) {
+        for await (const id of this.replayPortion(connection, { ...filter, ids }, pace, signal)) {
+          replayed += 1;
+          yield { ...sight, replayed, id };
+        }
+        if (signal.aborted) return;
+      }
+    } finally {
+      await release();
+    }
   }
 
   private async *replayPortion(
@@ -231,8 +245,9 @@ export class DeadLetters {
   private async survey(
     connection: Connection,
     filter: DeadLetterFilter,
+    signal: AbortSignal,
   ): Promise<Sight & { letters: DeadLetterSummary[] }> {
-    const held = await this.read(connection, this.summaries(filter), this.leaving.signal);
+    const held = await this.read(connection, this.summaries(filter), signal);
     await held.giveBack();
     return { letters: sorted(held).map(({ found }) => found), ...sightOf(held) };
   }
@@ -268,7 +283,7 @@ export class DeadLetters {
   }
 
   private async connected(): Promise<Connection> {
-    if (this.leaving.signal.aborted) throw stopped('reader of dead letters');
+    this.leaving.signal.throwIfAborted();
     const { consuming } = this.broker.connections;
     const hopeless = new AbortController();
     const onFailed = (problem: BrokerError) => problem.code === 'BROKER_ACCESS_REFUSED' && hopeless.abort(problem);
@@ -278,7 +293,7 @@ export class DeadLetters {
       await consuming.untilConnected(AbortSignal.any([late, hopeless.signal, this.leaving.signal]));
       return consuming;
     } catch (cause) {
-      if (this.leaving.signal.aborted) throw stopped('reader of dead letters');
+      this.leaving.signal.throwIfAborted();
       throw consuming.problem ?? cause;
     } finally {
       consuming.events.off('failed', onFailed);

@@ -9,7 +9,7 @@ export {
   type ReplayProgress,
 } from './dead-letters';
 export type { DeadLetter, DeadLetterSummary } from './dead-letter';
-export type { DeadLetterFilter } from './dead-letter-filter';
+export { timeMsOf, type DeadLetterFilter } from './dead-letter-filter';
 export type { FailedAttempt } from './history';
 export { Logger, LEVELS, type Level } from './logger';
 export {

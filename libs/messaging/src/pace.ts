@@ -1,8 +1,11 @@
 import { delay } from './retry-policy';
 
-/** Turns at an even pace. One that comes late makes no crowd: the next keeps its distance. */
+/** Timers are late by a few milliseconds. So much is made up for; who is later makes no crowd, the next keep their distance. */
+const LATENESS_MS = 20;
+
+/** Turns at an even pace. */
 export class Pace {
-  private nextMs = -Infinity;
+  private nextMs: number | undefined;
   private readonly intervalMs: number;
 
   constructor(perSecond: number) {
@@ -12,8 +15,7 @@ export class Pace {
   /** Resolves when it is the caller's turn; the first one is at once. Early when the signal aborts. */
   async turn(signal: AbortSignal): Promise<void> {
     const nowMs = performance.now();
-    // Behind by less than a turn is the timer's lateness and is made up for; behind by more is not.
-    const dueMs = Math.max(this.nextMs, nowMs - this.intervalMs);
+    const dueMs = Math.max(this.nextMs ?? nowMs, nowMs - LATENESS_MS);
     this.nextMs = dueMs + this.intervalMs;
     if (dueMs > nowMs) await delay(dueMs - nowMs, signal);
   }

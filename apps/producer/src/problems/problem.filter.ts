@@ -1,6 +1,6 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { InvalidMessageError, PublishError } from '@mercury/messaging';
+import { BrokerError, DeadLetterError, InvalidMessageError, MercuryError, PublishError } from '@mercury/messaging';
 import { Problem, ProblemException, problemOf } from './problem';
 
 const RETRY_AFTER_S = 1;
@@ -12,6 +12,14 @@ const KNOWN: Readonly<Record<number, [code: string, detail: string]>> = {
   413: ['BODY_TOO_LARGE', 'The body is too large.'],
   415: ['NOT_JSON', 'The content type must be application/json.'],
   429: ['TOO_MANY_REQUESTS', 'Too many requests. Retry-After says when to come back.'],
+};
+
+/** Why dead letters cannot be read or replayed, by code. */
+const DEAD_LETTER_STATUS: Readonly<Record<string, number>> = {
+  DEAD_LETTERS_INVALID: 422,
+  DEAD_LETTERS_BUSY: 409,
+  ORIGIN_QUEUE_MISSING: 409,
+  DEAD_QUEUE_MISSING: 503,
 };
 
 /** Every error of the API leaves through here, as application/problem+json. */
@@ -37,6 +45,12 @@ export function problemFor(error: unknown, id?: string): Problem {
   if (error instanceof InvalidMessageError) {
     const tooLarge = error.code.endsWith('_TOO_LARGE');
     return problemOf(tooLarge ? 413 : 422, error.code, error.message);
+  }
+  if (error instanceof DeadLetterError) {
+    return problemOf(DEAD_LETTER_STATUS[error.code] ?? 503, error.code, error.message);
+  }
+  if (error instanceof BrokerError || (error instanceof MercuryError && error.code === 'STOPPED')) {
+    return problemOf(503, error.code, error.message);
   }
   const status = statusOf(error);
   if (status !== undefined) return refusal(status, (error as Error).message);

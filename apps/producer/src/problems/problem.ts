@@ -3,7 +3,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** One wrong place in a request. */
 export class ProblemDetail {
-  @ApiProperty({ example: '/payload/url', description: 'JSON pointer (RFC 6901) into the request body.' })
+  @ApiProperty({ example: '/payload/url', description: 'JSON pointer (RFC 6901) into the request body, or the query.' })
   pointer!: string;
 
   @ApiProperty({ example: 'url must be an http or https URL without user and password' })

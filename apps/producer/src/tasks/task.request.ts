@@ -12,7 +12,7 @@ const TYPES = Object.keys(TASK_PAYLOADS) as TaskType[];
 const NOT_RFC_3339 = 'runAt must be a date and time of RFC 3339, such as 2026-12-01T08:00:00Z';
 
 /** May be left out. Unlike IsOptional it takes `null` for a value, and a wrong one. */
-const IfGiven = () => ValidateIf((_task, value) => value !== undefined);
+export const IfGiven = () => ValidateIf((_task, value) => value !== undefined);
 
 export class TaskRequest {
   @ApiProperty({ enum: TYPES, example: 'webhook.deliver' })

@@ -1,0 +1,3 @@
+import { runMercury } from './program';
+
+void runMercury(process.argv.slice(2)).then((code) => process.exit(code));

@@ -12,6 +12,10 @@ export interface Letter {
   headers?: Record<string, unknown>;
 }
 
+/** Letters of the same kind, each a millisecond younger than the one before. */
+export const numbered = (count: number, beginMs: number): Letter[] =>
+  Array.from({ length: count }, (_, number) => ({ id: `letter-${number}`, deadAtMs: beginMs + number }));
+
 /** Puts dead letters as a worker of an older version left them: without a history. */
 export function bury(rabbit: Rabbit, queueName: string, letters: readonly Letter[]): Promise<void> {
   return rabbit.use(async (channel) => {
@@ -53,7 +57,7 @@ export function contentsOf(rabbit: Rabbit, queue: string): Promise<string[]> {
 }
 
 function asText({ content, properties, fields }: GetMessage): string {
-  const headers = Object.entries((properties.headers ?? {}) as Record<string, unknown>);
+  const headers = Object.entries(properties.headers ?? {});
   const kept = Object.fromEntries(headers.filter(([name]) => !BROKERS_OWN.test(name)));
   const { routingKey, exchange } = fields;
   return JSON.stringify([

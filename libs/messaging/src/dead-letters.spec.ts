@@ -13,7 +13,7 @@ it.each([0, 1_001, 1.5, NaN])('refuses a page of %d', async (limit) => {
   await expect(reading().list({}, { limit })).rejects.toEqual(code('DEAD_LETTERS_INVALID'));
 });
 
-it.each([0, -5, NaN, 10_001, Infinity])('refuses a replay at %d per second', async (ratePerSecond) => {
+it.each([0, -5, NaN, 1_001, Infinity])('refuses a replay at %d per second', async (ratePerSecond) => {
   await expect(reading().replay({}, { ratePerSecond }).next()).rejects.toEqual(code('DEAD_LETTERS_INVALID'));
 });
 

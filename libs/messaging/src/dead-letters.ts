@@ -22,7 +22,7 @@ export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
   largestPage: 1_000,
   ratePerSecond: 100,
-  highestRate: 10_000,
+  highestRate: 1_000,
 } as const;
 
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -43,7 +43,7 @@ export interface Sight {
 export type DeadLetterPage = Page & Sight;
 
 export interface ReplayOptions {
-  /** At most so many tasks per second, evenly spread. Default 100, at most 10,000. One follows the confirm of the other. */
+  /** At most so many tasks per second, evenly spread. Default 100, at most 1,000. One follows the confirm of the other. */
   ratePerSecond?: number;
   /** Only tells what matches. */
   dryRun?: boolean;

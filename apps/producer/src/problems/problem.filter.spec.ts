@@ -8,7 +8,14 @@ import {
   UnsupportedMediaTypeException,
 } from '@nestjs/common';
 import { ThrottlerException } from '@nestjs/throttler';
-import { ConfigError, InvalidMessageError, PublishError } from '@mercury/messaging';
+import {
+  BrokerError,
+  ConfigError,
+  DeadLetterError,
+  InvalidMessageError,
+  MercuryError,
+  PublishError,
+} from '@mercury/messaging';
 import { ProblemException, problemOf } from './problem';
 import { problemFor } from './problem.filter';
 
@@ -58,6 +65,17 @@ describe('problemFor', () => {
     [new HttpException('No brewing.', 418), 418, 'REFUSED', 'Error'],
   ])('names what Nest refuses: %s', (error, status, code, title) => {
     expect(problemFor(error)).toMatchObject({ type: 'about:blank', status, code, title });
+  });
+
+  it.each<[MercuryError, number]>([
+    [new DeadLetterError('DEAD_LETTERS_BUSY', 'Somebody else reads.'), 409],
+    [new DeadLetterError('ORIGIN_QUEUE_MISSING', 'The queue is gone.'), 409],
+    [new DeadLetterError('DEAD_LETTERS_INVALID', 'The cursor is none.'), 422],
+    [new DeadLetterError('DEAD_QUEUE_MISSING', 'There is no queue.'), 503],
+    [new BrokerError('BROKER_UNREACHABLE', 'The broker cannot be reached.'), 503],
+    [new MercuryError('STOPPED', 'It is stopped.'), 503],
+  ])('tells why dead letters cannot be read: %s', (error, status) => {
+    expect(problemFor(error)).toMatchObject({ status, code: error.code, detail: error.message });
   });
 
   it('says what is wrong with a body that is no JSON', () => {

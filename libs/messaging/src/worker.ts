@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
+import { ackTimeoutMs, ackTimeoutProblem } from './ack-timeout';
 import { identify, type Identity } from './codec';
 import { Completions } from './completions';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
@@ -29,10 +30,6 @@ const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
 /** A broker that has not let us consume by then is reported; it may still do. */
 const SETUP_ANSWER_MS = 10_000;
-/** How long a broker waits for an ack unless configured otherwise (RabbitMQ docs, consumer_timeout). */
-const BROKER_ACK_TIMEOUT_MS = 1_800_000;
-/** What a task may take beyond its handler's time, to be settled. */
-const SETTLING_MS = 60_000;
 /** A cancel brings no reason (AMQP 0-9-1): RabbitMQ 4.3 answers so to a late ack, too. */
 const CANCELLED =
   'The broker cancelled the consumer: its queue was deleted or moved, or a task took longer than its consumer_timeout.';
@@ -149,7 +146,8 @@ export abstract class Worker<Body = JsonObject> {
         this.currentProblem = problem;
         if (HOPELESS.has(problem.code)) reject(problem);
       };
-      this.warnOfAckTimeout();
+      const warning = ackTimeoutProblem(this.longestTimeoutMs());
+      if (warning) this.events.emit('problem', warning);
       this.broker.connections.consuming.events.on('failed', this.onProblem);
       // Before it is needed: no due task is to be late because of a connection.
       this.publisher.open();
@@ -266,8 +264,7 @@ export abstract class Worker<Body = JsonObject> {
     const { channel, onMessage, consumerTag } = consumption;
     // From RabbitMQ 3.12 on a consumer may say it itself; without it a task of a broker that waits less would come again
     // and again, and on 4.3 without ever being counted.
-    const ackTimeoutMs = Math.max(BROKER_ACK_TIMEOUT_MS, this.longestTimeoutMs() + SETTLING_MS);
-    const args = { 'x-consumer-timeout': ackTimeoutMs };
+    const args = { 'x-consumer-timeout': ackTimeoutMs(this.longestTimeoutMs()) };
     await channel.consume(this.config.queueName, onMessage, { consumerTag, arguments: args });
   }
 
@@ -311,7 +308,8 @@ export abstract class Worker<Body = JsonObject> {
 
   private async attempt(delivery: Delivery, abort: AbortController): Promise<void> {
     if (this.leaving.signal.aborted) {
-      return this.settle(delivery, identify(delivery.message), { kind: 'released' }, 0);
+      await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
+      return;
     }
     const context = {
       queueName: this.config.queueName,
@@ -358,16 +356,6 @@ export abstract class Worker<Body = JsonObject> {
     if (this.starting) this.broker.connections.consuming.events.off('failed', this.onProblem);
     await this.broker.close();
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
-  }
-
-  /** The broker does not tell its setting: what can be said is that its default does not fit. */
-  private warnOfAckTimeout(): void {
-    const longestMs = this.longestTimeoutMs();
-    if (longestMs < BROKER_ACK_TIMEOUT_MS) return;
-    const message =
-      `A handler may take ${longestMs} ms, but unless configured otherwise RabbitMQ takes a task away that is not ` +
-      `acknowledged within ${BROKER_ACK_TIMEOUT_MS} ms. Set consumer_timeout = ${longestMs + SETTLING_MS} in rabbitmq.conf, or a shorter timeout.`;
-    this.events.emit('problem', new MercuryError('ACK_TIMEOUT_SHORTER', message));
   }
 
   /** Once for those that ask at the same time: the consumer and the publisher, whenever both connect. */

@@ -3,6 +3,7 @@ import { ConfigError } from './errors';
 import type { TaskRunner } from './execution';
 import type { KeyStore } from './key-store';
 import type { RetryPolicy } from './retry-policy';
+import { schedulesOf, type Schedule, type ScheduleOptions } from './schedule';
 
 export const DEFAULTS = {
   capacity: 10,
@@ -61,6 +62,11 @@ export interface DeadLettersOptions extends BrokerOptions {
   publishTimeoutMs?: number;
 }
 
+export interface SchedulerOptions extends Omit<WorkerClientOptions, 'publishTimeoutMs'> {
+  /** May be empty: then there is nothing to do, and it does not connect. All replicas should have the same. */
+  schedules: readonly ScheduleOptions[];
+}
+
 export interface EventBusOptions extends BrokerOptions {
   /** The exchange, named exactly so. */
   name: string;
@@ -91,6 +97,10 @@ export interface ResolvedWorker extends ResolvedClient {
 export interface ResolvedDeadLetters extends ResolvedBroker {
   readonly queueName: string;
   readonly publishTimeoutMs: number;
+}
+
+export interface ResolvedScheduler extends ResolvedClient {
+  readonly schedules: readonly Schedule[];
 }
 
 export interface ResolvedBus extends ResolvedBroker {
@@ -130,6 +140,15 @@ export function resolveWorker(options: WorkerOptions): ResolvedWorker {
     idempotencyTtlMs: whole('idempotencyTtlMs', ttlMs, 1, LONGEST_TTL_MS, problems),
   };
   refuse('Worker options', problems);
+  return resolved;
+}
+
+/** @throws ConfigError `CONFIG_INVALID`, with every problem. */
+export function resolveScheduler(options: SchedulerOptions): ResolvedScheduler {
+  const problems: string[] = [];
+  const client = clientOf(options, problems);
+  const resolved = { ...client, schedules: schedulesOf(options.schedules, client.maxPayloadBytes, problems) };
+  refuse('Scheduler options', problems);
   return resolved;
 }
 
@@ -200,6 +219,13 @@ function amqpName(field: string, name: unknown, problems: string[]): string {
     problems.push(`${field} must not start with "amq." or "mercury.", which RabbitMQ and Mercury keep for themselves`);
   }
   return String(name);
+}
+
+/** Every problem of schedules that somebody else has written, such as those of a file; none when they can be used. */
+export function scheduleProblems(schedules: unknown): string[] {
+  const problems: string[] = [];
+  schedulesOf(schedules, DEFAULTS.maxPayloadBytes, problems);
+  return problems;
 }
 
 function whole(field: string, value: unknown, least: number, most: number, problems: string[]): number {

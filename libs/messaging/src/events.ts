@@ -28,6 +28,33 @@ export interface WorkerEvents extends ConnectionEvents {
   skipped: [task: Task];
 }
 
+/** A tick whose task the broker has stored. */
+export interface EnqueuedTick {
+  schedule: string;
+  tick: Date;
+  /** Of the task: made of the schedule and the tick. */
+  id: string;
+  /** From the tick to the broker's confirm. */
+  lateMs: number;
+}
+
+/** Ticks that are not enqueued any more, the first and the last included. */
+export interface MissedTicks {
+  schedule: string;
+  first: Date;
+  last: Date;
+}
+
+/** `ready`: it takes part in the election. */
+export interface SchedulerEvents extends ConnectionEvents {
+  /** From now on this one enqueues. */
+  leading: [];
+  /** It does not lead any more: the connection was lost, or it stops. */
+  standby: [];
+  enqueued: [tick: EnqueuedTick];
+  missed: [ticks: MissedTicks];
+}
+
 export interface ClientEvents extends ConnectionEvents {
   /** Once per publish. `outcome` is `confirmed` or why not. */
   published: [outcome: 'confirmed' | PublishFailure, durationMs: number];

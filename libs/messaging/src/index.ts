@@ -11,6 +11,8 @@ export {
 export type { DeadLetter, DeadLetterSummary } from './dead-letter';
 export { timeMsOf, type DeadLetterFilter } from './dead-letter-filter';
 export type { FailedAttempt } from './history';
+export { Scheduler } from './scheduler';
+export type { ScheduleOptions } from './schedule';
 export { Logger, LEVELS, type Level } from './logger';
 export {
   EventBus,
@@ -24,12 +26,23 @@ export { HEADER, payloadOf, type JsonObject, type Task } from './task';
 export type { PutOptions } from './codec';
 export type { Outcome, Failure } from './outcome';
 export type { TaskRunner } from './execution';
-export type { ClientEvents, ConnectionEvents, Events, SettledAttempt, WorkerEvents } from './events';
+export type {
+  ClientEvents,
+  ConnectionEvents,
+  EnqueuedTick,
+  Events,
+  MissedTicks,
+  SchedulerEvents,
+  SettledAttempt,
+  WorkerEvents,
+} from './events';
 export {
   DEFAULTS,
+  scheduleProblems,
   type BrokerOptions,
   type DeadLettersOptions,
   type EventBusOptions,
+  type SchedulerOptions,
   type WorkerClientOptions,
   type WorkerOptions,
 } from './config';
@@ -38,7 +51,15 @@ export { MemoryKeyStore } from './memory-key-store';
 export { RedisKeyStore } from './redis-key-store';
 export { Connection, type Connections } from './connection';
 export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './delay';
-export { EXCHANGE, deadQueueOf, delayQueueOf, dueQueueOf, retryQueueOf, suspectQueueOf } from './topology';
+export {
+  EXCHANGE,
+  deadQueueOf,
+  delayQueueOf,
+  dueQueueOf,
+  retryQueueOf,
+  scheduleQueueOf,
+  suspectQueueOf,
+} from './topology';
 export {
   BrokerError,
   ConfigError,

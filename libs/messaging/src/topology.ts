@@ -18,6 +18,8 @@ const UNROUTED_QUEUE = 'mercury.unrouted';
 export const deadQueueOf = (queueName: string): string => `${queueName}.dead`;
 /** Tasks that may have ended their workers wait here, to run alone. */
 export const suspectQueueOf = (queueName: string): string => `${queueName}.suspect`;
+/** How far the schedules of a work queue have come. Who gets its messages is the one that enqueues. */
+export const scheduleQueueOf = (queueName: string): string => `${queueName}.schedule`;
 
 export const retryQueueOf = (queueName: string, levelMs: number): string => `${queueName}.retry.${levelMs}`;
 
@@ -32,7 +34,7 @@ export function waitingQueueOf(queueName: string, remainingMs: number): string {
   return levelMs === undefined ? dueQueueOf(queueName) : delayQueueOf(queueName, levelMs);
 }
 
-type QueueArguments = Record<string, string | number>;
+type QueueArguments = Record<string, string | number | boolean>;
 
 /**
  * Bounded, and refusing instead of dropping when full. The same arguments on every broker version: one that depends
@@ -70,6 +72,10 @@ export function delayQueueArguments(queueName: string, levelMs: number): QueueAr
 
 /** Without the large delivery limit, reading a dead queue again and again would delete it. */
 export const keepingQueueArguments: QueueArguments = { ...QUORUM, 'x-delivery-limit': 1_000_000 };
+
+/** The broker gives it to one consumer at a time, and to the next when that one is gone (RabbitMQ docs, single active consumer). */
+export const scheduleQueueArguments: QueueArguments = { ...keepingQueueArguments, 'x-single-active-consumer': true };
+const SCHEDULE_NEEDS = ['x-overflow', 'x-single-active-consumer'];
 
 /**
  * Declares all that a work queue needs: exchanges, the queue, its retry and delay levels, its dead queue, the bindings.
@@ -131,6 +137,18 @@ export async function reserveDeadQueue(channel: ConfirmChannel, queueName: strin
 }
 
 /**
+ * Declares the queue by which the replicas of a scheduler find their leader.
+ * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists with which several would lead at once.
+ */
+export function declareScheduleQueue(
+  connection: Connection,
+  queueName: string,
+  onMismatch: (problem: BrokerError) => void,
+): Promise<void> {
+  return declareQueue(connection, scheduleQueueOf(queueName), scheduleQueueArguments, SCHEDULE_NEEDS, onMismatch);
+}
+
+/**
  * One channel per declare: a refused declare closes its channel.
  * @param needed the arguments without which tasks would be lost in this queue.
  */
@@ -165,6 +183,7 @@ async function durableQuorumArguments(connection: Connection, name: string): Pro
     const [, key, value, type] = difference ?? [];
     if (key === undefined || key === 'x-queue-type' || !key.startsWith('x-')) return undefined;
     if (value === undefined) delete args[key];
+    else if (type === 'bool') args[key] = value === 'true';
     else args[key] = type === 'longstr' ? value : Number(value);
   }
   return undefined;

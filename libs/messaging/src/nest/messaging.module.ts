@@ -13,12 +13,14 @@ import { DeadLetters } from '../dead-letters';
 import { MercuryError } from '../errors';
 import { EventBus } from '../event-bus';
 import { Logger } from '../logger';
+import { Scheduler } from '../scheduler';
 import { WorkerClient } from '../worker-client';
 import { Worker } from '../worker';
 import { MessagingConnections } from './messaging.connections';
 import {
   MESSAGING_OPTIONS,
   loggerOptionsOf,
+  schedulerOptionsOf,
   workerOptionsOf,
   type MessagingModuleAsyncOptions,
   type MessagingModuleOptions,
@@ -41,6 +43,12 @@ const PROVIDERS: Provider[] = [
       new DeadLetters(workerOptionsOf(options, connections)),
   },
   {
+    provide: Scheduler,
+    inject: [MESSAGING_OPTIONS, MessagingConnections],
+    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
+      new Scheduler(schedulerOptionsOf(options, connections)),
+  },
+  {
     provide: Logger,
     inject: [MESSAGING_OPTIONS, MessagingConnections],
     useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
@@ -49,8 +57,8 @@ const PROVIDERS: Provider[] = [
 ];
 
 /**
- * Makes WorkerClient, DeadLetters, Logger, WorkerTransport and MessagingConnections injectable everywhere in the application, and
- * starts and stops the application's own providers that extend Worker or Logger.
+ * Makes WorkerClient, DeadLetters, Scheduler, Logger, WorkerTransport and MessagingConnections injectable everywhere in the
+ * application, and starts and stops the Scheduler and the application's own providers that extend Worker or Logger.
  */
 @Module({ imports: [DiscoveryModule] })
 export class MessagingModule
@@ -63,6 +71,7 @@ export class MessagingModule
     private readonly transport: WorkerTransport,
     private readonly client: WorkerClient,
     private readonly deadLetters: DeadLetters,
+    private readonly scheduler: Scheduler,
     private readonly connections: MessagingConnections,
   ) {}
 
@@ -88,6 +97,7 @@ export class MessagingModule
       worker.events.on('problem', (problem) => this.log.warn(problem.message));
       void worker.start().catch((error: unknown) => this.tell(error));
     }
+    this.startScheduler();
     for (const logger of this.ownLoggers()) {
       logger.events.on('problem', (problem) => this.log.warn(problem.message));
       void logger.start().catch((error: unknown) => this.tell(error));
@@ -96,7 +106,8 @@ export class MessagingModule
 
   /** While HTTP still answers: take no more tasks, finish those that run. */
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([this.transport.close(), ...this.ownWorkers().map((worker) => worker.stop())]);
+    const workers = this.ownWorkers().map((worker) => worker.stop());
+    await Promise.all([this.scheduler.stop(), this.transport.close(), ...workers]);
   }
 
   /** Nest's last hook: HTTP is closed and nobody publishes any more. */
@@ -110,6 +121,18 @@ export class MessagingModule
     );
     await Promise.all(stoppable.map((instance) => instance.stop()));
     await this.connections.close();
+  }
+
+  private startScheduler(): void {
+    const { events, queueName } = this.scheduler;
+    events.on('problem', (problem) => this.log.warn(problem.message));
+    events.on('leading', () => this.log.log(`Enqueues the schedules of queue "${queueName}" from now on`));
+    events.on('standby', () => this.log.log(`Leaves the schedules of queue "${queueName}" to another replica`));
+    events.on('enqueued', ({ id }) => this.log.debug(`Enqueued ${id}`));
+    events.on('missed', ({ schedule, first, last }) =>
+      this.log.warn(`Ticks of schedule "${schedule}" were missed: ${first.toISOString()} to ${last.toISOString()}`),
+    );
+    void this.scheduler.start().catch((error: unknown) => this.tell(error));
   }
 
   /** Stopped while it still connects is no error. */
@@ -139,6 +162,6 @@ function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imp
     global: true,
     imports,
     providers: [...options, ...PROVIDERS],
-    exports: [MESSAGING_OPTIONS, MessagingConnections, WorkerTransport, WorkerClient, DeadLetters, Logger],
+    exports: [MESSAGING_OPTIONS, MessagingConnections, WorkerTransport, WorkerClient, DeadLetters, Scheduler, Logger],
   };
 }

@@ -1,6 +1,7 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
-import type { EventBusOptions, WorkerOptions } from '../config';
+import type { EventBusOptions, SchedulerOptions, WorkerOptions } from '../config';
 import type { Connections } from '../connection';
+import type { ScheduleOptions } from '../schedule';
 
 export const MESSAGING_OPTIONS = Symbol('mercury.options');
 
@@ -12,6 +13,8 @@ export interface MessagingModuleOptions extends Omit<Partial<WorkerOptions>, 'co
   rabbitUrl: string | readonly string[];
   /** Exchange of the injectable Logger. Default `logs`. */
   loggerName?: string;
+  /** Tasks to put at certain times, once per tick however many replicas run. Default: none. */
+  schedules?: readonly ScheduleOptions[];
 }
 
 export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
@@ -20,8 +23,12 @@ export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 export function workerOptionsOf(options: MessagingModuleOptions, connections: Connections): WorkerOptions {
-  const { rabbitUrl: _rabbitUrl, loggerName: _loggerName, ...worker } = options;
+  const { rabbitUrl: _rabbitUrl, loggerName: _loggerName, schedules: _schedules, ...worker } = options;
   return { queueName: DEFAULT_QUEUE, ...worker, connections };
+}
+
+export function schedulerOptionsOf(options: MessagingModuleOptions, connections: Connections): SchedulerOptions {
+  return { ...workerOptionsOf(options, connections), schedules: options.schedules ?? [] };
 }
 
 export function loggerOptionsOf(options: MessagingModuleOptions, connections: Connections): EventBusOptions {

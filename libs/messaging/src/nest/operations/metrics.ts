@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { ClientEvents, Events, SettledAttempt, WorkerEvents } from '../../events';
+import type { ClientEvents, Events, SchedulerEvents, SettledAttempt, WorkerEvents } from '../../events';
 
 const DURATION_BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 /** Types of foreign messages are anybody's text: as labels they would grow without bound. */
@@ -39,6 +39,32 @@ export class Metrics {
       publishes.inc({ outcome });
       seconds.observe(durationMs / 1000);
     });
+  }
+
+  observeScheduler(scheduler: { readonly events: Events<SchedulerEvents>; readonly isLeading: boolean }): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: 'mercury_scheduler_leading',
+      help: '1 where the schedules are enqueued, 0 where they would be if that one were gone.',
+      registers,
+      collect() {
+        this.set(Number(scheduler.isLeading));
+      },
+    });
+    const ticks = new Counter({
+      name: 'mercury_schedule_ticks_enqueued_total',
+      help: 'Ticks whose task the broker has stored.',
+      labelNames: ['schedule'],
+      registers,
+    });
+    const gaps = new Counter({
+      name: 'mercury_schedule_gaps_total',
+      help: 'How often one or more ticks in a row were missed.',
+      labelNames: ['schedule'],
+      registers,
+    });
+    scheduler.events.on('enqueued', ({ schedule }) => ticks.inc({ schedule }));
+    scheduler.events.on('missed', ({ schedule }) => gaps.inc({ schedule }));
   }
 
   observeWorker(worker: Observable): void {

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Logger, WorkerClient } from '@mercury/messaging';
+import { Logger, Scheduler, WorkerClient } from '@mercury/messaging';
 import { Metrics, Readiness } from '@mercury/messaging/nest';
 
 /** What this application watches and measures. */
@@ -7,6 +7,7 @@ import { Metrics, Readiness } from '@mercury/messaging/nest';
 export class Operations implements OnModuleInit {
   constructor(
     private readonly client: WorkerClient,
+    private readonly scheduler: Scheduler,
     private readonly bus: Logger,
     private readonly readiness: Readiness,
     private readonly metrics: Metrics,
@@ -14,8 +15,10 @@ export class Operations implements OnModuleInit {
 
   onModuleInit(): void {
     this.readiness.watch('queue', this.client);
+    this.readiness.watch('schedules', this.scheduler);
     this.metrics.observePublisher('tasks', this.client);
     this.metrics.observePublisher('events', this.bus);
+    this.metrics.observeScheduler(this.scheduler);
     // In the background: HTTP listens and says that it is not ready while the broker is away.
     this.client.start();
   }

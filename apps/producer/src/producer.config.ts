@@ -2,6 +2,7 @@ import { Environment, WholeNumber, readEnvironment } from '@mercury/messaging/ne
 import { ConfigError } from '@mercury/messaging';
 import { IsIn, IsInt, IsOptional, IsString, Min } from 'class-validator';
 import { ApiKeys } from './access/api-keys';
+import { schedulesFromFile } from './schedules/schedules-file';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -23,13 +24,19 @@ export class ProducerEnvironment extends Environment {
   @IsInt()
   @Min(1)
   RATE_LIMIT_PER_MINUTE?: number;
+
+  /** A JSON file of recurring tasks; none when unset. */
+  @IsOptional()
+  @IsString()
+  SCHEDULES_FILE?: string;
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */
 export function readProducerEnvironment(source: NodeJS.ProcessEnv = process.env): ProducerEnvironment {
   return readEnvironment(ProducerEnvironment, source, (environment) => [
     ...openDoorOf(environment),
-    ...keyProblemsOf(environment),
+    ...problemsOf(environment.API_KEYS_FILE, (path) => ApiKeys.fromFile(path)),
+    ...problemsOf(environment.SCHEDULES_FILE, schedulesFromFile),
   ]);
 }
 
@@ -39,10 +46,10 @@ function openDoorOf({ HOST, API_KEYS_FILE, ALLOW_UNAUTHENTICATED }: ProducerEnvi
   return [`HOST ${HOST} would let every machine post tasks: ${advice}`];
 }
 
-function keyProblemsOf({ API_KEYS_FILE }: ProducerEnvironment): string[] {
-  if (!API_KEYS_FILE) return [];
+function problemsOf(path: string | undefined, read: (path: string) => unknown): string[] {
+  if (!path) return [];
   try {
-    ApiKeys.fromFile(API_KEYS_FILE);
+    read(path);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;

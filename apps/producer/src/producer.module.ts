@@ -8,6 +8,7 @@ import { EventsController } from './events/events.controller';
 import { IDEMPOTENCY_TTL_MS, Idempotency } from './idempotency/idempotency';
 import { Operations } from './operations';
 import type { ProducerEnvironment } from './producer.config';
+import { schedulesFromFile } from './schedules/schedules-file';
 import { TasksController } from './tasks/tasks.controller';
 
 const ONE_MINUTE_MS = 60_000;
@@ -15,7 +16,7 @@ const ONE_MINUTE_MS = 60_000;
 @Module({})
 export class ProducerModule {
   static with(environment: ProducerEnvironment): DynamicModule {
-    const { API_KEYS_FILE, RATE_LIMIT_PER_MINUTE } = environment;
+    const { API_KEYS_FILE, RATE_LIMIT_PER_MINUTE, SCHEDULES_FILE } = environment;
     return {
       module: ProducerModule,
       imports: [
@@ -26,6 +27,7 @@ export class ProducerModule {
           queueName: environment.QUEUE_NAME,
           loggerName: environment.LOGGER_NAME,
           retryDelaysMs: environment.RETRY_DELAYS_MS,
+          schedules: SCHEDULES_FILE ? schedulesFromFile(SCHEDULES_FILE) : [],
         }),
         OperationsModule,
         ThrottlerModule.forRoot({

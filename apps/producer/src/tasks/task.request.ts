@@ -64,13 +64,19 @@ export class TaskRequest {
 
 /** @throws ProblemException 422, with every wrong field by its pointer. */
 export function readTask(body: unknown, queueName: string): TaskRequest {
-  const errors = checkBody(TaskRequest, body);
+  const errors = checkTask(body);
   const given = (typeof body === 'object' && body !== null ? body : {}) as Partial<TaskRequest>;
   if (given.queue && given.queue !== queueName) {
     errors.push({ pointer: '/queue', detail: `this producer puts tasks on "${queueName}" only` });
   }
-  refuse([...errors, ...runAtErrors(given), ...payloadErrors(given)]);
+  refuse(errors);
   return given as TaskRequest;
+}
+
+/** Every wrong field of a task, its payload included. */
+export function checkTask(body: unknown): ProblemDetail[] {
+  const given = (typeof body === 'object' && body !== null ? body : {}) as Partial<TaskRequest>;
+  return [...checkBody(TaskRequest, body), ...runAtErrors(given), ...payloadErrors(given)];
 }
 
 function runAtErrors({ delayMs, runAt }: Partial<TaskRequest>): ProblemDetail[] {

@@ -27,6 +27,8 @@ export class Leadership {
   private hasDeliveries = false;
   private claimId = '';
   private readonly returned = new Set<unknown>();
+  /** One for each unconfirmed publish. */
+  private readonly unconfirmed = new Set<() => void>();
 
   /** @param state what this replica knows; the states that come in are merged into it. */
   constructor(
@@ -126,9 +128,9 @@ export class Leadership {
     return new Promise((resolve, reject) => {
       const fail = () => reject(unknownOutcome(this.lost.reason));
       if (this.lost.aborted) return fail();
-      this.lost.addEventListener('abort', fail);
+      this.unconfirmed.add(fail);
       this.channel.publish(exchange, routingKey, content, { ...properties, mandatory: true }, (nack: unknown) => {
-        this.lost.removeEventListener('abort', fail);
+        this.unconfirmed.delete(fail);
         // A return comes before its confirm.
         if (this.returned.delete(messageId)) {
           reject(new PublishError('returned', `No queue took the message: was "${routingKey}" deleted?`));
@@ -139,7 +141,9 @@ export class Leadership {
   }
 
   private end(message: string): void {
-    if (!this.lost.aborted) this.ending.abort(new BrokerError('BROKER_CHANNEL_LOST', message));
+    if (this.lost.aborted) return;
+    this.ending.abort(new BrokerError('BROKER_CHANNEL_LOST', message));
+    for (const fail of this.unconfirmed) fail();
   }
 }
 

@@ -91,7 +91,7 @@ export function schedulesOf(given: unknown, maxPayloadBytes: number, problems: s
     if (isJsonObject(item) && names.has(item['name'])) found.push('name is that of another schedule');
     if (isJsonObject(item)) names.add(item['name']);
     problems.push(...found.map((problem) => `schedules[${index}] ${problem}`));
-    return found.length === 0 ? [scheduleOf(item as unknown as ScheduleOptions)] : [];
+    return found.length === 0 ? [scheduleOf(item as ScheduleOptions)] : [];
   });
 }
 

@@ -63,7 +63,7 @@ export class Scheduler {
     return this.leads;
   }
 
-  /** Why ticks would not be enqueued now, by this replica or another; undefined when they are. For readiness checks. */
+  /** Why this replica could not enqueue now; undefined when it could, or does. For readiness checks. */
   get problem(): MercuryError | undefined {
     if (!this.hasWork) return undefined;
     return this.currentProblem ?? this.connection.problem;

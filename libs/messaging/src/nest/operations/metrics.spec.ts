@@ -1,4 +1,4 @@
-import { Events, type ClientEvents, type SettledAttempt, type WorkerEvents } from '../../events';
+import { Events, type ClientEvents, type SchedulerEvents, type SettledAttempt, type WorkerEvents } from '../../events';
 import { Metrics } from './metrics';
 
 const failure = { code: 'HANDLER_FAILED', message: 'no' };
@@ -55,6 +55,21 @@ describe('of a publisher', () => {
     expect(await samplesOf('mercury_tasks_published_total')).toEqual([]);
     expect(await samplesOf('mercury_events_published_total')).toHaveLength(1);
   });
+});
+
+it('of a scheduler tell whether it leads, and count ticks and gaps by schedule', async () => {
+  const scheduler = { events: new Events<SchedulerEvents>(), isLeading: false };
+  metrics.observeScheduler(scheduler);
+  expect(await samplesOf('mercury_scheduler_leading')).toEqual(['mercury_scheduler_leading 0']);
+  scheduler.isLeading = true;
+  expect(await samplesOf('mercury_scheduler_leading')).toEqual(['mercury_scheduler_leading 1']);
+  const tick = new Date();
+  scheduler.events.emit('enqueued', { schedule: 'nightly', tick, id: 'i', lateMs: 1 });
+  scheduler.events.emit('missed', { schedule: 'hourly', first: tick, last: tick });
+  expect(await samplesOf('mercury_schedule_ticks_enqueued_total')).toEqual([
+    'mercury_schedule_ticks_enqueued_total{schedule="nightly"} 1',
+  ]);
+  expect(await samplesOf('mercury_schedule_gaps_total')).toEqual(['mercury_schedule_gaps_total{schedule="hourly"} 1']);
 });
 
 describe('of a worker', () => {

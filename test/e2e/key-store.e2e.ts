@@ -141,6 +141,7 @@ describe('a RedisKeyStore whose Redis goes away', () => {
     const key = uniqueName('key');
     await store.setIfAbsent(key, 'first', TTL_MS);
     await redis.kill();
+    await until('it is told', () => problems.length > 0);
     for (let asked = 0; asked < 3; asked++) {
       await expect(store.get(key)).rejects.toMatchObject({ code: 'KEY_STORE_UNAVAILABLE' });
     }

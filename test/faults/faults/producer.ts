@@ -6,6 +6,7 @@ import { until } from '../wait';
 export const killProducer: Fault = {
   name: 'kill-producer',
   title: 'The producer application killed (-9) while it is posted to',
+  inShort: false,
   async run(scene) {
     const posts = scene.amount(20_000, 1_000);
     const kills = scene.amount(10, 2);

@@ -8,6 +8,7 @@ const ONE_IN = 100;
 export const unencodable: Fault = {
   name: 'unencodable',
   title: '1 % of the puts cannot be written as JSON or as AMQP',
+  inShort: false,
   async run(scene) {
     const tasks = scene.amount(50_000, 5_000);
     await scene.crew();

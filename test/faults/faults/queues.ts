@@ -13,6 +13,7 @@ const IN_FLIGHT_MS = 1_000;
 export const queueFull: Fault = {
   name: 'queue-full',
   title: 'The work queue is full and refuses',
+  inShort: false,
   async run(scene) {
     const tasks = scene.amount(10_000, 500);
     const most = scene.amount(500, 50);
@@ -37,6 +38,7 @@ export const queueFull: Fault = {
 export const queueDeleted: Fault = {
   name: 'queue-deleted',
   title: 'The work queue is deleted under load',
+  inShort: false,
   async run(scene) {
     const tasks = scene.amount(10_000, 600);
     const deletions = scene.amount(3, 1);

@@ -39,6 +39,7 @@ export const blockedLoop: Fault = {
 export const brokerAway: Fault = {
   name: 'broker-away',
   title: 'The applications start while the broker is away, and some are stopped (SIGTERM) meanwhile',
+  inShort: false,
   async run(scene) {
     const rounds = scene.amount(10, 1);
     const awayMs = scene.amount(30_000, 3_000);

@@ -46,6 +46,7 @@ export const killerTask: Fault = {
 export const alwaysFailing: Fault = {
   name: 'always-failing',
   title: 'Tasks that always fail',
+  inShort: false,
   async run(scene) {
     const tasks = scene.amount(1_000, 200);
     const crew = await scene.crew();

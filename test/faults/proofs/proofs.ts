@@ -29,6 +29,8 @@ export const earlyAck: Fault = {
 export const skippedConfirm: Fault = {
   name: 'sees-skipped-confirm',
   title: 'Proof: a publisher that does not wait for the confirm, broker killed (-9)',
+  // Two broker starts: half a minute.
+  inShort: false,
   mustFindViolation: /confirmed tasks lost/,
   async run(scene) {
     await declareQueue(scene);

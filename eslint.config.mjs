@@ -19,7 +19,7 @@ const noRedis = {
   message: 'Loaded by import() when a RedisKeyStore is first used: whoever has no Redis does not install it.',
 };
 const noDeepImports = {
-  regex: '(^@mercury/(messaging|tasks)/(?!nest$)|libs/(messaging|tasks)/src)',
+  regex: '(^@mercury/(messaging|tasks)/(?!(nest|testing)$)|libs/(messaging|tasks)/src)',
   message: 'Applications use what the library exports, as its users do.',
 };
 const noOtherApp = {

@@ -5,16 +5,12 @@ import { join } from 'node:path';
 import { BrokerNode, epmdOf, removeFolder, type FolderSource } from '../../tools/broker/broker-node';
 import { lastWill } from '../../tools/broker/child';
 import { Epmd } from '../../tools/broker/epmd';
-import { findBroker } from '../../tools/broker/find-broker';
+import { BROKER_VERSIONS, findBroker, type BrokerVersion } from '../../tools/broker/find-broker';
 import { plainPaths } from '../../tools/broker/plain-paths';
 import { freePorts } from '../../tools/broker/ports';
 import { ToolError } from '../../tools/broker/project';
 import { Management } from './management';
 import { until } from './wait';
-
-/** Which packages a broker is unpacked from, per version that is supported. */
-export const BROKER_VERSIONS = { '4.3': 'unpacked:sid', '3.10': 'unpacked:bookworm' } as const;
-export type BrokerVersion = keyof typeof BROKER_VERSIONS;
 
 /** Queues count themselves twice a second instead of every 5 s. */
 const ADVANCED_CONFIG = '[{rabbit, [{quorum_tick_interval, 500}]}].\n';

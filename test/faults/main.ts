@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ToolError } from '../../tools/broker/project';
-import { BROKER_VERSIONS, findFaultBroker, type BrokerVersion } from './fault-broker';
+import { BROKER_VERSIONS, type BrokerVersion } from '../../tools/broker/find-broker';
+import { findFaultBroker } from './fault-broker';
 import { FAULTS } from './faults';
 import type { Fault } from './fault';
 import { Suite } from './suite';

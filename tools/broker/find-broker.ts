@@ -9,6 +9,10 @@ export type BrokerSource =
   | { kind: 'folder'; description: string; folder: string; erlangFolder: string | undefined }
   | { kind: 'docker'; description: string; image: string };
 
+/** The oldest and the newest version that are supported, each with the `MERCURY_BROKER` that makes it of Debian's packages. */
+export const BROKER_VERSIONS = { '4.3': 'unpacked:sid', '3.10': 'unpacked:bookworm' } as const;
+export type BrokerVersion = keyof typeof BROKER_VERSIONS;
+
 const DOCKER_IMAGE = 'rabbitmq:4.3-management';
 /** Debian's /usr/sbin/rabbitmq-server switches to the system's user and data: the real script comes first. */
 const SERVER_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/rabbitmq/sbin', '/opt/homebrew/sbin', '/usr/local/sbin'];

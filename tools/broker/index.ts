@@ -15,6 +15,8 @@ const MOST_TRIES = 5;
 export interface AcquireOptions {
   /** The one development broker of this checkout, whose data stays. Default: a private one, gone after use. */
   shared?: boolean;
+  /** Where its programs have to come from: a value of `MERCURY_BROKER`. Default: what that says, or whatever is found. */
+  from?: string;
   /** Hears what is going on, line by line. */
   log?: (line: string) => void;
 }
@@ -43,7 +45,7 @@ export interface Broker {
 export async function acquireBroker(options: AcquireOptions = {}): Promise<Broker> {
   const socketPath = socketPathOf(options.shared ?? false);
   for (let tries = 1; ; tries++) {
-    const socket = (await tryConnect(socketPath)) ?? (await startSupervisor(socketPath, options.shared ?? false));
+    const socket = (await tryConnect(socketPath)) ?? (await startSupervisor(socketPath, options));
     try {
       return await new Holder(socket).untilReady(options.log ?? (() => undefined));
     } catch (error) {
@@ -59,11 +61,12 @@ function socketPathOf(shared: boolean): string {
   return join(tmpdir(), `mercury-${name.slice(0, 16)}.sock`);
 }
 
-async function startSupervisor(socketPath: string, shared: boolean): Promise<Socket> {
+async function startSupervisor(socketPath: string, { shared = false, from }: AcquireOptions): Promise<Socket> {
   // The compiled one, also for tests that run from sources: a process of its own needs plain JavaScript.
   const program = join(projectRoot, 'dist/tools/broker/supervisor.js');
   const child = spawn(process.execPath, [program, socketPath, shared ? 'shared' : 'private'], {
     cwd: projectRoot,
+    env: { ...process.env, ...(from === undefined ? {} : { MERCURY_BROKER: from }) },
     detached: true,
     stdio: 'ignore',
   });

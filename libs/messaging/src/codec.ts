@@ -44,9 +44,15 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /**
  * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
+ * @param nowMs when it is put.
  * @throws InvalidMessageError `TASK_INVALID` (body, id, type, traceparent, delayMs or runAt), `TASK_TOO_LARGE`.
  */
-export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: number): EncodedTask {
+export function encodeTask(
+  body: unknown,
+  options: PutOptions,
+  maxPayloadBytes: number,
+  nowMs = Date.now(),
+): EncodedTask {
   if (!isJsonObject(body)) throw new InvalidMessageError('TASK_INVALID', 'A task must be a JSON object.');
   const type = options.type ?? body['type'];
   if (!isTaskType(type)) {
@@ -59,7 +65,6 @@ export function encodeTask(body: unknown, options: PutOptions, maxPayloadBytes: 
   if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
     throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
   }
-  const nowMs = Date.now();
   const notBeforeMs = notBeforeMsFor(options, nowMs);
   const content = encodeJson(body, 'TASK', maxPayloadBytes);
   const headers: Record<string, string | number> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };

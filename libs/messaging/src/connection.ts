@@ -1,7 +1,9 @@
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
+import { systemClock, type Clock } from './clock';
 import type { ResolvedBroker } from './config';
 import { BrokerError } from './errors';
 import { Events } from './events';
@@ -21,6 +23,8 @@ const CLOSE_CHANNEL_TIMEOUT_MS = 1_000;
 export interface Connections {
   publishing: Connection;
   consuming: Connection;
+  /** The time that tasks go by. Default: this machine's. */
+  readonly clock?: Clock;
 }
 
 /** So that not all processes gather on the first node of a cluster. */
@@ -53,6 +57,10 @@ export function managerOptions(purpose: string) {
   };
 }
 
+/** What a connection needs of amqp-connection-manager. */
+export type ConnectionManager = EventEmitter &
+  Pick<AmqpConnectionManager, 'connection' | 'isConnected' | 'close' | 'reconnectTimeInSeconds'>;
+
 /**
  * A connection that comes back by itself, with exponential backoff and full jitter, over the given URLs in turn.
  * It hands out plain amqplib channels: whoever opens one owns it and replaces it when it closes.
@@ -72,7 +80,7 @@ export class Connection {
 
   /** @param connect called when the connection is first waited for; not needed for a manager that connects by itself. */
   constructor(
-    private readonly manager: AmqpConnectionManager,
+    private readonly manager: ConnectionManager,
     private connect: (() => void) | undefined = undefined,
   ) {
     manager.on('connect', () => {
@@ -82,9 +90,9 @@ export class Connection {
       if (socket) endWhenSilent(socket);
       this.events.emit('up');
     });
-    manager.on('connectFailed', ({ err }) => this.events.emit('failed', this.fail(err)));
-    manager.on('disconnect', ({ err }) => this.events.emit('down', this.fail(err)));
-    manager.on('blocked', ({ reason }) => {
+    manager.on('connectFailed', ({ err }: { err: Error }) => this.events.emit('failed', this.fail(err)));
+    manager.on('disconnect', ({ err }: { err: Error }) => this.events.emit('down', this.fail(err)));
+    manager.on('blocked', ({ reason }: { reason: string }) => {
       this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
       this.events.emit('blocked', this.currentProblem);
     });
@@ -173,7 +181,7 @@ export class Connection {
 
 /** A pair of connections, each opened when first used. */
 export abstract class ConnectionPair implements Connections {
-  private readonly opened: Partial<Connections> = {};
+  private readonly opened: { publishing?: Connection; consuming?: Connection } = {};
 
   protected abstract open(purpose: string): Connection;
 
@@ -210,6 +218,7 @@ class OwnConnections extends ConnectionPair {
 
 export interface BrokerUse {
   connections: Connections;
+  clock: Clock;
   /** Closes only what was opened for this use. */
   close(): Promise<void>;
 }
@@ -235,9 +244,10 @@ export function useConnections(
   owner: string,
   onProblem: (problem: BrokerError) => void,
 ): BrokerUse {
-  if (broker.connections) return { connections: broker.connections, close: async () => undefined };
+  const { connections } = broker;
+  if (connections) return { connections, clock: connections.clock ?? systemClock, close: async () => undefined };
   const own = new OwnConnections(broker.urls, owner, onProblem);
-  return { connections: own, close: () => own.close() };
+  return { connections: own, clock: systemClock, close: () => own.close() };
 }
 
 /** Tells each problem of a connection once, not at every attempt to reconnect. */

@@ -233,7 +233,8 @@ export class DeadLetters {
 
   private async put({ id, originQueue, identity, arrived }: Replayable): Promise<void> {
     try {
-      await this.publisher.publish(replayOf(arrived, identity, originQueue, historyOf(identity)));
+      const nowMs = this.broker.clock.nowMs();
+      await this.publisher.publish(replayOf(arrived, identity, originQueue, historyOf(identity), nowMs));
     } catch (error) {
       if (!(error instanceof PublishError) || error.outcome !== 'returned') throw error;
       const text = `Letter ${id} stays: its queue "${originQueue}" is gone. Start its worker, which declares it.`;

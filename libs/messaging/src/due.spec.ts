@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ConfirmChannel, Message } from 'amqplib';
+import { systemClock } from './clock';
 import { DueTasks } from './due';
 import type { MercuryError } from './errors';
 import type { Delivery } from './settlement';
@@ -79,6 +80,7 @@ beforeEach(async () => {
     },
   };
   due = new DueTasks('reports', settlement, {
+    clock: systemClock,
     leaving: leaving.signal,
     openChannel: async () => {
       channels.push(new FakeChannel());

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { identify } from './codec';
+import type { Clock } from './clock';
 import { closeChannel } from './connection';
 import { delayLevelMs, notBeforeMsOf } from './delay';
 import { BrokerError, MercuryError, brokerProblem } from './errors';
@@ -19,6 +20,7 @@ const BROKER_ANSWER_MS = 3_000;
 export interface DueHost {
   /** Aborts when the worker is told to stop. */
   readonly leaving: AbortSignal;
+  readonly clock: Clock;
   openChannel(): Promise<ConfirmChannel>;
   /** Declares the queues again. */
   declare(): Promise<void>;
@@ -127,12 +129,13 @@ export class DueTasks {
   /** Holds a task for the rest of its time if that is shorter than any level, and sends it on. */
   private async move(delivery: Delivery, releasing: AbortSignal): Promise<void> {
     try {
+      const { clock } = this.host;
       const identity = identify(delivery.message);
-      const notBeforeMs = notBeforeMsOf(identity.headers[HEADER.notBeforeMs], Date.now());
-      const remainingMs = () => notBeforeMs - Date.now();
+      const notBeforeMs = notBeforeMsOf(identity.headers[HEADER.notBeforeMs], clock.nowMs());
+      const remainingMs = () => notBeforeMs - clock.nowMs();
       // Again and again, because a timer may end a moment early by this clock.
       while (remainingMs() > 0 && delayLevelMs(remainingMs()) === undefined && !releasing.aborted) {
-        await delay(remainingMs(), releasing);
+        await clock.delay(remainingMs(), releasing);
       }
       if (releasing.aborted) await this.settlement.settle(delivery, identity, { kind: 'released' });
       else await this.settlement.sendOn(delivery, identity, remainingMs() > 0 ? notBeforeMs : undefined);

@@ -1,3 +1,4 @@
+import type { Clock } from './clock';
 import { encodeTask } from './codec';
 import { resolveScheduler, type ResolvedScheduler, type SchedulerOptions } from './config';
 import { closeChannel, useConnections, type BrokerUse, type Connection } from './connection';
@@ -100,6 +101,10 @@ export class Scheduler {
     return this.broker.connections.publishing;
   }
 
+  private get clock(): Clock {
+    return this.broker.clock;
+  }
+
   private begin(): Promise<void> {
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
     const starting = new Promise<void>((resolve, reject) => {
@@ -160,7 +165,7 @@ export class Scheduler {
   private async lead(leadership: Leadership): Promise<void> {
     const { schedules } = this.config;
     const ended = AbortSignal.any([leadership.lost, this.leaving.signal]);
-    adoptSchedules(this.state, schedules, Date.now());
+    adoptSchedules(this.state, schedules, this.clock.nowMs());
     await this.reportWhenLate(leadership.store());
     this.leads = true;
     this.events.emit('leading');
@@ -168,13 +173,13 @@ export class Scheduler {
     for (let failures = 0; !ended.aborted;) {
       const refusal = await this.enqueueDue(leadership, ended);
       if (performance.now() >= renewAtMs) {
-        adoptSchedules(this.state, schedules, Date.now());
+        adoptSchedules(this.state, schedules, this.clock.nowMs());
         await this.reportWhenLate(leadership.store());
         renewAtMs = performance.now() + RENEW_EVERY_MS;
       }
       failures = refusal ? failures + 1 : 0;
       this.tell(refusal ?? this.aheadOfClock());
-      await delay(refusal ? backoffMs(failures, LONGEST_SLEEP_MS) : this.sleepMs(), ended);
+      await this.clock.delay(refusal ? backoffMs(failures, LONGEST_SLEEP_MS) : this.sleepMs(), ended);
     }
   }
 
@@ -183,7 +188,7 @@ export class Scheduler {
     while (!ended.aborted) {
       // A put that the broker does not read now would be enqueued whenever it reads again, also one that is to be skipped.
       if (this.connection.problem) return this.connection.problem;
-      const nowMs = Date.now();
+      const nowMs = this.clock.nowMs();
       const due = this.config.schedules
         .map((schedule) => ({ schedule, step: this.stepOf(schedule, nowMs) }))
         .filter(({ step }) => step.kind !== 'wait')
@@ -202,10 +207,10 @@ export class Scheduler {
     const { name, type, body } = schedule;
     if (step.kind === 'enqueue') {
       const id = tickId(name, step.tickMs);
-      await leadership.put(encodeTask(body, { id, type }, this.config.maxPayloadBytes));
+      await leadership.put(encodeTask(body, { id, type }, this.config.maxPayloadBytes, this.clock.nowMs()));
       this.note(schedule, step.tickMs);
       const tick = new Date(step.tickMs);
-      this.events.emit('enqueued', { schedule: name, tick, id, lateMs: Date.now() - step.tickMs });
+      this.events.emit('enqueued', { schedule: name, tick, id, lateMs: this.clock.nowMs() - step.tickMs });
     }
     if (step.kind === 'miss') {
       this.note(schedule, step.lastMs);
@@ -224,11 +229,11 @@ export class Scheduler {
   }
 
   private note({ name, rule }: Schedule, doneMs: number): void {
-    this.state.set(name, { rule, doneMs, seenMs: Date.now() });
+    this.state.set(name, { rule, doneMs, seenMs: this.clock.nowMs() });
   }
 
   private sleepMs(): number {
-    const nowMs = Date.now();
+    const nowMs = this.clock.nowMs();
     const waits = this.config.schedules.map((schedule) => {
       const step = this.stepOf(schedule, nowMs);
       return step.kind === 'wait' ? step.untilMs - nowMs : 0;
@@ -237,7 +242,7 @@ export class Scheduler {
   }
 
   private aheadOfClock(): MercuryError | undefined {
-    const nowMs = Date.now();
+    const nowMs = this.clock.nowMs();
     for (const { name } of this.config.schedules) {
       const { doneMs = 0 } = this.state.get(name) ?? {};
       if (doneMs > nowMs + AHEAD_MS) return ahead(name, doneMs, nowMs);

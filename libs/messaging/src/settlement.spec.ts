@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
+import { systemClock } from './clock';
 import { identify } from './codec';
 import { Connection } from './connection';
 import { Events } from './events';
@@ -74,7 +75,7 @@ beforeEach(async () => {
   publisher.open();
   await jest.advanceTimersByTimeAsync(0);
   problems = [];
-  settlement = new Settlement(publisher, 'reports', (problem) => problems.push(problem.message));
+  settlement = new Settlement(publisher, 'reports', systemClock, (problem) => problems.push(problem.message));
 });
 afterEach(() => jest.useRealTimers());
 
@@ -287,7 +288,7 @@ it('makes of a dead letter a task again: its first attempt, with its history and
   const headers = { 'x-attempt': 6, 'x-enqueued-at-ms': 1_000, 'x-error-code': 'GONE', 'x-dead-at-ms': 2_000 };
   const message = arrived({ messageId: 'order-1', type: 'report', headers: { ...headers, 'x-death': [{}] } });
   const history = { attempts: [{ attempt: 6, ...failure }], omitted: 4 };
-  const replay = replayOf(message, identify(message), 'reports', history);
+  const replay = replayOf(message, identify(message), 'reports', history, Date.now());
   expect(replay).toMatchObject({ exchange: 'mercury.tasks', routingKey: 'reports', mandatory: true });
   expect(replay.content).toBe(message.content);
   expect(replay.properties).toEqual({

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
+import type { Clock } from './clock';
 import { isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
 import { deadLetterHeaders, replaysOf } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
@@ -42,6 +43,7 @@ export class Settlement {
   constructor(
     private readonly publisher: Publisher,
     private readonly queueName: string,
+    private readonly clock: Clock,
     private readonly onProblem: (problem: MercuryError) => void,
   ) {}
 
@@ -86,7 +88,7 @@ export class Settlement {
       return this.move(delivery, forward(message, identity, EXCHANGE.tasks, this.queueName, headers));
     }
     // Asked again at each try: the level that fitted before an outage may be too long after it.
-    const waitingQueue = () => waitingQueueOf(this.queueName, notBeforeMs - Date.now());
+    const waitingQueue = () => waitingQueueOf(this.queueName, notBeforeMs - this.clock.nowMs());
     const waiting = { ...headers, [HEADER.notBeforeMs]: notBeforeMs };
     return this.move(delivery, forward(message, identity, '', waitingQueue, waiting));
   }
@@ -126,7 +128,7 @@ export class Settlement {
   }
 
   private retryOf(message: Message, identity: Identity, retryQueue: string, failure: Failure, run: Run): Outgoing {
-    const nowMs = Date.now();
+    const nowMs = this.clock.nowMs();
     const headers = {
       ...ownHeaders(identity),
       [HEADER.attempt]: identity.attempt + 1,
@@ -138,7 +140,7 @@ export class Settlement {
   }
 
   private deadLetterOf(message: Message, identity: Identity, failure: Failure, run: Run): Outgoing {
-    const nowMs = Date.now();
+    const nowMs = this.clock.nowMs();
     const firstFailedAtMs = firstFailureMs(identity, nowMs);
     const headers = {
       ...ownHeaders(identity),
@@ -153,13 +155,19 @@ export class Settlement {
  * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
  * how it died. Not patient: somebody waits for the answer.
  */
-export function replayOf(message: Message, identity: Identity, originQueue: string, history: History): Outgoing {
+export function replayOf(
+  message: Message,
+  identity: Identity,
+  originQueue: string,
+  history: History,
+  nowMs: number,
+): Outgoing {
   const headers = {
     ...ownHeaders(identity),
     [HEADER.attempt]: 1,
     [HEADER.history]: encodeHistory(history),
     [HEADER.replays]: replaysOf(identity) + 1,
-    [HEADER.replayedAtMs]: Date.now(),
+    [HEADER.replayedAtMs]: nowMs,
   };
   return { ...forward(message, identity, EXCHANGE.tasks, originQueue, headers), patient: false };
 }

@@ -56,12 +56,13 @@ export class WorkerClient {
    * away or blocked for `publishTimeoutMs`): it is not stored. `PUBLISH_UNKNOWN`: it may be stored; put it again with the same id.
    */
   async put(body: object, options: PutOptions = {}): Promise<string> {
-    const { id, content, properties, notBeforeMs } = encodeTask(body, options, this.config.maxPayloadBytes);
-    const { queueName } = this.config;
+    const { queueName, maxPayloadBytes } = this.config;
+    const { clock } = this.broker;
+    const { id, content, properties, notBeforeMs } = encodeTask(body, options, maxPayloadBytes, clock.nowMs());
     const way =
       notBeforeMs === undefined
         ? { exchange: EXCHANGE.tasks, routingKey: queueName }
-        : { exchange: '', routingKey: () => waitingQueueOf(queueName, notBeforeMs - Date.now()) };
+        : { exchange: '', routingKey: () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs()) };
     try {
       await this.publisher.publish({ ...way, content, properties, mandatory: true });
     } catch (error) {

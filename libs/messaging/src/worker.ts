@@ -81,13 +81,15 @@ export abstract class Worker<Body = JsonObject> {
     const publishEvents = new Events<ClientEvents>().on('problem', onProblem);
     const declare = () => this.declare();
     this.publisher = new Publisher(this.broker.connections.publishing, declare, publishTimeoutMs, publishEvents);
-    this.settlement = new Settlement(this.publisher, queueName, onProblem);
+    const { clock } = this.broker;
+    this.settlement = new Settlement(this.publisher, queueName, clock, onProblem);
     this.slots = new Slots(this.config.capacity);
     this.suspects = new Suspects(queueName, this.suspectHost());
     if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
     const openChannel = () => this.broker.connections.consuming.openChannel();
     this.due = new DueTasks(queueName, this.settlement, {
       leaving: this.leaving.signal,
+      clock,
       openChannel,
       declare,
       onProblem,

@@ -1,0 +1,110 @@
+import 'reflect-metadata';
+import { Controller, Inject, Injectable, Module, type INestApplication } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { IsInt } from 'class-validator';
+import { Logger, WorkerClient, type JsonObject } from '../index';
+import { MemoryBroker, RecordingClient } from '../testing';
+import { connectWorker } from './connect-worker';
+import { MessagingConnections } from './messaging.connections';
+import { MessagingModule } from './messaging.module';
+import { TaskContext } from './task.context';
+import { TaskHandler } from './task-handler.decorator';
+
+class Report {
+  @IsInt()
+  month!: number;
+}
+
+const rendered: string[] = [];
+
+@Injectable()
+class Reports {
+  constructor(@Inject(WorkerClient) private readonly client: WorkerClient) {}
+
+  order(month: number): Promise<string> {
+    return this.client.put({ month }, { type: 'report' });
+  }
+}
+
+@Controller()
+class ReportHandler {
+  constructor(@Inject(Logger) private readonly logger: Logger) {}
+
+  @TaskHandler('report', { maxAttempts: 2 })
+  async render(@Payload() report: Report, @Ctx() { task }: TaskContext): Promise<void> {
+    rendered.push(`${report.constructor.name} ${report.month} attempt ${task.attempt}`);
+    if (report.month === 13) throw new Error('There is no such month.');
+    await this.logger.info({ rendered: report.month });
+  }
+}
+
+@Injectable()
+class Listener extends Logger {
+  readonly heard: JsonObject[] = [];
+
+  constructor(@Inject(MessagingConnections) connections: MessagingConnections) {
+    super({ connections, name: 'logs' });
+  }
+
+  override handleInfo(data: JsonObject): void {
+    this.heard.push(data);
+  }
+}
+
+@Module({
+  imports: [MessagingModule.forRoot({ rabbitUrl: 'amqp://127.0.0.1:1', queueName: 'reports' })],
+  controllers: [ReportHandler],
+  providers: [Reports, Listener],
+})
+class AppModule {}
+
+describe('an application on a MemoryBroker', () => {
+  let broker: MemoryBroker;
+  let app: INestApplication;
+
+  beforeEach(async () => {
+    rendered.splice(0);
+    broker = new MemoryBroker();
+    const testing = Test.createTestingModule({ imports: [AppModule] });
+    const compiled = await testing.overrideProvider(MessagingConnections).useValue(broker.connect()).compile();
+    app = compiled.createNestApplication(new FastifyAdapter(), { logger: false });
+    connectWorker(app);
+    await app.startAllMicroservices();
+    await app.init();
+    await broker.untilIdle();
+  });
+
+  afterEach(() => app.close());
+
+  it('executes its tasks with its handlers, and hears its events', async () => {
+    await app.get(Reports).order(11);
+    await broker.untilIdle();
+    expect(rendered).toEqual(['Report 11 attempt 1']);
+    expect(app.get(Listener).heard).toEqual([{ rendered: 11 }]);
+  });
+
+  it('tries again after its levels, and buries what has no attempts left', async () => {
+    await app.get(Reports).order(13);
+    await broker.advance(1_000);
+    expect(rendered).toEqual(['Report 13 attempt 1', 'Report 13 attempt 2']);
+    expect(broker.messages('reports.dead')).toMatchObject([
+      { body: { month: 13 }, headers: { 'x-error-message': 'Error: There is no such month.' } },
+    ]);
+  });
+
+  it('buries what its pipe refuses, without asking the handler', async () => {
+    broker.send('reports', '{"type":"report","month":"May"}');
+    await broker.untilIdle();
+    expect(rendered).toEqual([]);
+    expect(broker.messages('reports.dead')).toMatchObject([{ headers: { 'x-error-code': 'INVALID_PAYLOAD' } }]);
+  });
+});
+
+it('a RecordingClient stands for the WorkerClient of a provider under test', async () => {
+  const client = new RecordingClient();
+  const testing = Test.createTestingModule({ providers: [Reports, { provide: WorkerClient, useValue: client }] });
+  await (await testing.compile()).get(Reports).order(11);
+  expect(client.tasks).toMatchObject([{ type: 'report', body: { month: 11 } }]);
+});

@@ -1,0 +1,192 @@
+import type { Clock } from '../../clock';
+import { Refusal } from './refusal';
+import type { DeathReason, StoredMessage } from './stored-message';
+
+export type QueueArguments = Readonly<Record<string, unknown>>;
+
+export interface QueueOptions {
+  readonly durable: boolean;
+  /** The connection to which it belongs, and with which it ends; undefined for a queue that anybody may use. */
+  readonly owner: object | undefined;
+  readonly args: QueueArguments;
+}
+
+/** Who takes messages from a queue. */
+export interface Consumer {
+  readonly prefetch: number;
+  readonly isExclusive: boolean;
+  /** How many messages it has taken and not settled. */
+  inHand: number;
+  deliver(message: StoredMessage): void;
+  /** The queue was deleted. */
+  cancelled(): void;
+}
+
+/** A queue, durable or not: everything is kept in memory. What it cannot decide by itself it asks of its host. */
+export interface QueueHost {
+  readonly clock: Clock;
+  /** Something can be delivered. */
+  wake(): void;
+  /** Resolves to whether the message is stored where the queue's dead letters go, or goes nowhere. */
+  bury(message: StoredMessage, queue: Queue, reason: DeathReason): boolean;
+}
+
+export class Queue {
+  /** Given back ones come first, in the order in which they came back. */
+  private returned: StoredMessage[] = [];
+  private ready: StoredMessage[] = [];
+  /** Dead ones that nobody could take yet. They are kept. */
+  private unburied: { message: StoredMessage; reason: DeathReason }[] = [];
+  private consumers: Consumer[] = [];
+  private readonly inHand = new Set<StoredMessage>();
+  private expiry = new AbortController();
+
+  constructor(
+    readonly name: string,
+    readonly options: QueueOptions,
+    private readonly host: QueueHost,
+  ) {}
+
+  get readyCount(): number {
+    return this.returned.length + this.ready.length;
+  }
+
+  get inHandCount(): number {
+    return this.inHand.size;
+  }
+
+  get consumerCount(): number {
+    return this.consumers.length;
+  }
+
+  get messages(): readonly StoredMessage[] {
+    return [...this.returned, ...this.ready];
+  }
+
+  /** False when it is full and refuses: nothing was stored then. */
+  push(message: StoredMessage): boolean {
+    const { 'x-max-length': most, 'x-message-ttl': ttlMs } = this.options.args;
+    const isFull = typeof most === 'number' && this.readyCount >= most;
+    if (isFull && this.options.args['x-overflow'] === 'reject-publish') return false;
+    this.ready.push(message);
+    if (isFull) this.drop(this.next() ?? message, 'maxlen');
+    if (typeof ttlMs === 'number') {
+      message.expiresAtMs = this.host.clock.nowMs() + ttlMs;
+      this.watchExpiry();
+    }
+    this.host.wake();
+    return true;
+  }
+
+  /** Takes the next message away from the head; undefined when there is none. It is in hand until it is settled. */
+  take(): StoredMessage | undefined {
+    const message = this.next();
+    if (message) this.inHand.add(message);
+    return message;
+  }
+
+  /** It was acknowledged, or has gone elsewhere. */
+  settle(message: StoredMessage): void {
+    this.inHand.delete(message);
+    this.host.wake();
+  }
+
+  /** @param counts whether this delivery is one that ended without a word: then it counts toward the delivery limit. */
+  giveBack(message: StoredMessage, counts: boolean): void {
+    if (!this.inHand.delete(message)) return;
+    message.isRedelivered = true;
+    if (counts) message.deliveryCount += 1;
+    const { 'x-delivery-limit': limit } = this.options.args;
+    if (typeof limit === 'number' && message.deliveryCount > limit) this.drop(message, 'delivery_limit');
+    else this.returned.push(message);
+    this.watchExpiry();
+    this.host.wake();
+  }
+
+  reject(message: StoredMessage): void {
+    if (this.inHand.delete(message)) this.drop(message, 'rejected');
+    this.host.wake();
+  }
+
+  /** @throws Refusal 403 where somebody has it for himself. */
+  consume(consumer: Consumer): void {
+    const isTaken =
+      this.consumers.some(({ isExclusive }) => isExclusive) || (consumer.isExclusive && this.consumers.length > 0);
+    if (isTaken) throw new Refusal(403, `queue '${this.name}' in vhost '/' in exclusive use`);
+    this.consumers.push(consumer);
+    this.host.wake();
+  }
+
+  cancel(consumer: Consumer): void {
+    this.consumers = this.consumers.filter((each) => each !== consumer);
+    this.host.wake();
+  }
+
+  /** Delivers one message to the consumer whose turn it is. Returns whether there was one who could take it. */
+  deliverOne(): boolean {
+    if (this.readyCount === 0) return false;
+    const candidates =
+      this.options.args['x-single-active-consumer'] === true ? this.consumers.slice(0, 1) : this.consumers;
+    const consumer = candidates.find(({ inHand, prefetch }) => prefetch === 0 || inHand < prefetch);
+    const message = consumer && this.take();
+    if (!message) return false;
+    if (candidates === this.consumers)
+      this.consumers = [...this.consumers.filter((each) => each !== consumer), consumer];
+    consumer.inHand += 1;
+    consumer.deliver(message);
+    return true;
+  }
+
+  /** Tries again to bury what nobody could take. */
+  buryAgain(): void {
+    for (const { message, reason } of this.unburied.splice(0)) this.drop(message, reason);
+  }
+
+  purge(): number {
+    const count = this.readyCount;
+    this.returned = [];
+    this.ready = [];
+    return count;
+  }
+
+  /** Nothing of it is left: consumers are told, and what they hold belongs nowhere. */
+  end(): number {
+    this.expiry.abort();
+    for (const consumer of this.consumers.splice(0)) consumer.cancelled();
+    this.inHand.clear();
+    return this.purge();
+  }
+
+  private get head(): StoredMessage | undefined {
+    return this.returned[0] ?? this.ready[0];
+  }
+
+  private next(): StoredMessage | undefined {
+    return this.returned.shift() ?? this.ready.shift();
+  }
+
+  private drop(message: StoredMessage, reason: DeathReason): void {
+    if (!this.host.bury(message, this, reason)) this.unburied.push({ message, reason });
+  }
+
+  /** Only at the head, as RabbitMQ does it (RabbitMQ docs, ttl). */
+  private watchExpiry(): void {
+    this.expiry.abort();
+    this.expiry = new AbortController();
+    const { signal } = this.expiry;
+    const { head } = this;
+    if (!head || head.expiresAtMs === Infinity) return;
+    void this.host.clock.delay(head.expiresAtMs - this.host.clock.nowMs(), signal).then(() => {
+      if (!signal.aborted) this.expire();
+    });
+  }
+
+  private expire(): void {
+    const nowMs = this.host.clock.nowMs();
+    while (this.head && this.head.expiresAtMs <= nowMs) {
+      const expired = this.next();
+      if (expired) this.drop(expired, 'expired');
+    }
+    this.watchExpiry();
+  }
+}

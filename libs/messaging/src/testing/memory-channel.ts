@@ -1,0 +1,351 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { ConfirmChannel, ConsumeMessage, GetMessage, Message, Options, Replies } from 'amqplib';
+import type { Consumer, Queue, QueueArguments } from './broker/queue';
+import { Refusal } from './broker/refusal';
+import { deliveredProperties, messageOf, type StoredMessage } from './broker/stored-message';
+import type { VirtualHost } from './broker/virtual-host';
+
+interface Delivered {
+  message: StoredMessage;
+  queue: Queue;
+  consumer: Consumer | undefined;
+}
+
+type ConfirmCallback = (error: unknown, ok: Replies.Empty) => void;
+
+/** An object for each publish: several may have the same callback. */
+interface Unconfirmed {
+  readonly callback: ConfirmCallback;
+}
+
+type Settle = (message: StoredMessage, queue: Queue) => void;
+
+/** What the channel asks of its connection. */
+export interface ChannelHost {
+  readonly virtualHost: VirtualHost;
+  /** Runs later, in the order of the calls: what a broker answers never comes within the call that asks for it. */
+  later(work: () => void): void;
+  closed(channel: MemoryChannel): void;
+}
+
+/**
+ * A channel in confirm mode as amqplib has it, without a broker behind it: of its methods those that Mercury uses. What
+ * the broker refuses closes it, as there.
+ */
+export class MemoryChannel
+  extends EventEmitter
+  implements
+    Pick<
+      ConfirmChannel,
+      | 'assertExchange'
+      | 'deleteExchange'
+      | 'assertQueue'
+      | 'checkQueue'
+      | 'deleteQueue'
+      | 'purgeQueue'
+      | 'bindQueue'
+      | 'publish'
+      | 'sendToQueue'
+      | 'waitForConfirms'
+      | 'prefetch'
+      | 'consume'
+      | 'cancel'
+      | 'get'
+      | 'ack'
+      | 'nack'
+      | 'nackAll'
+      | 'reject'
+      | 'close'
+    >
+{
+  private isOpen = true;
+  private isClosing = false;
+  private nextPrefetch = 0;
+  private lastTag = 0;
+  private readonly delivered = new Map<number, Delivered>();
+  private readonly consumers = new Map<string, { consumer: Consumer; queue: Queue }>();
+  private readonly unconfirmed = new Set<Unconfirmed>();
+  private hasLostConfirms = false;
+  private whenConfirmed: (() => void)[] = [];
+
+  constructor(private readonly host: ChannelHost) {
+    super();
+  }
+
+  async assertExchange(
+    exchange: string,
+    kind: string,
+    options: Options.AssertExchange = {},
+  ): Promise<Replies.AssertExchange> {
+    const { durable = true, alternateExchange } = options;
+    return this.ask('ExchangeDeclare', (broker) => {
+      broker.declareExchange(exchange, kind, durable, alternateExchange);
+      return { exchange };
+    });
+  }
+
+  async deleteExchange(exchange: string): Promise<Replies.Empty> {
+    return this.ask('ExchangeDelete', (broker) => broker.deleteExchange(exchange) ?? {});
+  }
+
+  async assertQueue(name = '', options: Options.AssertQueue = {}): Promise<Replies.AssertQueue> {
+    const { durable = true, exclusive = false } = options;
+    const args = (options.arguments ?? {}) as QueueArguments;
+    return this.ask('QueueDeclare', (broker) => {
+      const owner = exclusive ? this.host : undefined;
+      return stateOf(broker.declareQueue(name, { durable, owner, args }, this.host));
+    });
+  }
+
+  async checkQueue(name: string): Promise<Replies.AssertQueue> {
+    return this.ask('QueueDeclare', (broker) => stateOf(broker.queue(name, this.host)));
+  }
+
+  async deleteQueue(name: string): Promise<Replies.DeleteQueue> {
+    return this.ask('QueueDelete', (broker) => ({ messageCount: broker.deleteQueue(name) }));
+  }
+
+  async purgeQueue(name: string): Promise<Replies.PurgeQueue> {
+    return this.ask('QueuePurge', (broker) => ({ messageCount: broker.queue(name, this.host).purge() }));
+  }
+
+  async bindQueue(
+    name: string,
+    source: string,
+    key: string,
+    headers: Record<string, unknown> = {},
+  ): Promise<Replies.Empty> {
+    return this.ask('QueueBind', (broker) => {
+      broker.queue(name, this.host);
+      broker.exchange(source).bind(name, key, headers);
+      broker.buryAgain();
+      return {};
+    });
+  }
+
+  publish(
+    exchange: string,
+    routingKey: string,
+    content: Buffer,
+    options: Options.Publish = {},
+    callback: ConfirmCallback = () => undefined,
+  ): boolean {
+    this.checkOpen();
+    checkContent(content);
+    const message = messageOf({ exchange, routingKey }, content, options);
+    const publish: Unconfirmed = { callback };
+    this.unconfirmed.add(publish);
+    this.later(() => {
+      const result = this.host.virtualHost.publish(message);
+      const { properties } = message;
+      const fields = { replyCode: 312, replyText: 'NO_ROUTE', exchange, routingKey };
+      if (result === 'unroutable' && options.mandatory)
+        this.emit('return', { fields, properties, content: message.content });
+      this.confirm(publish, result === 'full' ? new Error('message nacked') : null);
+    });
+    return true;
+  }
+
+  sendToQueue(name: string, content: Buffer, options?: Options.Publish, callback?: ConfirmCallback): boolean {
+    return this.publish('', name, content, options, callback);
+  }
+
+  async waitForConfirms(): Promise<void> {
+    if (this.isOpen && this.unconfirmed.size > 0)
+      await new Promise<void>((resolve) => this.whenConfirmed.push(resolve));
+    if (this.hasLostConfirms) throw new Error('channel closed');
+  }
+
+  async prefetch(count: number): Promise<Replies.Empty> {
+    return this.ask('BasicQos', () => {
+      this.nextPrefetch = count;
+      return {};
+    });
+  }
+
+  async consume(
+    name: string,
+    onMessage: (message: ConsumeMessage | null) => void,
+    { consumerTag = `amq.ctag-${randomUUID()}`, exclusive = false, noAck = false }: Options.Consume = {},
+  ): Promise<Replies.Consume> {
+    return this.ask('BasicConsume', (broker) => {
+      const queue = broker.queue(name, this.host);
+      const consumer: Consumer = {
+        prefetch: noAck ? 0 : this.nextPrefetch,
+        isExclusive: exclusive,
+        inHand: 0,
+        deliver: (message) => {
+          const deliveryTag = this.take(message, queue, consumer);
+          onMessage({ ...asMessage(message), fields: { ...fieldsOf(message), deliveryTag, consumerTag } });
+          if (noAck) this.settle(deliveryTag, (settled) => queue.settle(settled));
+        },
+        cancelled: () => {
+          this.consumers.delete(consumerTag);
+          this.later(() => onMessage(null));
+        },
+      };
+      queue.consume(consumer);
+      this.consumers.set(consumerTag, { consumer, queue });
+      return { consumerTag };
+    });
+  }
+
+  async cancel(consumerTag: string): Promise<Replies.Cancel> {
+    return this.ask('BasicCancel', () => {
+      const { consumer, queue } = this.consumers.get(consumerTag) ?? {};
+      if (consumer) queue?.cancel(consumer);
+      this.consumers.delete(consumerTag);
+      return { consumerTag };
+    });
+  }
+
+  async get(name: string, { noAck = false }: Options.Get = {}): Promise<GetMessage | false> {
+    return this.ask('BasicGet', (broker) => {
+      const queue = broker.queue(name, this.host);
+      const message = queue.take();
+      if (!message) return false;
+      const deliveryTag = this.take(message, queue, undefined);
+      const got = {
+        ...asMessage(message),
+        fields: { ...fieldsOf(message), deliveryTag, messageCount: queue.readyCount },
+      };
+      if (noAck) this.settle(deliveryTag, (settled) => queue.settle(settled));
+      return got;
+    });
+  }
+
+  ack(message: Message, allUpTo = false): void {
+    this.settleUpTo(message, allUpTo, (settled, queue) => queue.settle(settled));
+  }
+
+  /** Given back by nack it does not count toward the delivery limit, as on RabbitMQ 4.3. */
+  nack(message: Message, allUpTo = false, requeue = true): void {
+    this.settleUpTo(message, allUpTo, (settled, queue) =>
+      requeue ? queue.giveBack(settled, false) : queue.reject(settled),
+    );
+  }
+
+  nackAll(requeue = true): void {
+    this.checkOpen();
+    this.later(() => {
+      for (const tag of [...this.delivered.keys()]) {
+        this.settle(tag, (message, queue) => (requeue ? queue.giveBack(message, false) : queue.reject(message)));
+      }
+    });
+  }
+
+  reject(message: Message, requeue = true): void {
+    this.settleUpTo(message, false, (settled, queue) =>
+      requeue ? queue.giveBack(settled, true) : queue.reject(settled),
+    );
+  }
+
+  async close(): Promise<void> {
+    const closed = this.ask('ChannelClose', () => this.end());
+    this.isClosing = true;
+    return closed;
+  }
+
+  /** What was delivered and not settled goes back, counted; what is not confirmed stays unknown. */
+  end(error?: Error): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    for (const { consumer, queue } of this.consumers.values()) queue.cancel(consumer);
+    this.consumers.clear();
+    for (const tag of [...this.delivered.keys()]) this.settle(tag, (message, queue) => queue.giveBack(message, true));
+    this.host.closed(this);
+    if (error) this.emit('error', error);
+    this.emit('close');
+    this.hasLostConfirms = this.unconfirmed.size > 0;
+    for (const { callback } of this.unconfirmed) callback(new Error('channel closed'), {});
+    this.unconfirmed.clear();
+    for (const resolve of this.whenConfirmed.splice(0)) resolve();
+  }
+
+  private take(message: StoredMessage, queue: Queue, consumer: Consumer | undefined): number {
+    this.lastTag += 1;
+    this.delivered.set(this.lastTag, { message, queue, consumer });
+    return this.lastTag;
+  }
+
+  private settleUpTo({ fields: { deliveryTag } }: Message, allUpTo: boolean, how: Settle): void {
+    this.checkOpen();
+    this.later(() => {
+      const tags = allUpTo ? [...this.delivered.keys()].filter((tag) => tag <= deliveryTag) : [deliveryTag];
+      for (const tag of tags) this.settle(tag, how);
+    });
+  }
+
+  /** @throws Refusal 406 */
+  private settle(tag: number, how: Settle): void {
+    const delivered = this.delivered.get(tag);
+    if (!delivered) throw new Refusal(406, `unknown delivery tag ${tag}`);
+    this.delivered.delete(tag);
+    if (delivered.consumer) delivered.consumer.inHand -= 1;
+    how(delivered.message, delivered.queue);
+  }
+
+  private confirm(publish: Unconfirmed, error: Error | null): void {
+    this.unconfirmed.delete(publish);
+    publish.callback(error, {});
+    if (this.unconfirmed.size === 0) for (const resolve of this.whenConfirmed.splice(0)) resolve();
+  }
+
+  /** A method that is answered. What is refused closes the channel, and the caller is told, too. */
+  private ask<Answer>(method: string, work: (broker: VirtualHost) => Answer): Promise<Answer> {
+    this.checkOpen();
+    return new Promise((resolve, reject) => {
+      this.host.later(() => {
+        if (!this.isOpen) return reject(new Error('Channel ended, no reply will be forthcoming'));
+        try {
+          resolve(work(this.host.virtualHost));
+        } catch (error) {
+          reject(error instanceof Refusal ? asError(`Operation failed: ${method};`, error) : (error as Error));
+          this.endIfRefused(error);
+        }
+      });
+    });
+  }
+
+  /** What nobody answers: a refusal closes the channel all the same. */
+  private later(work: () => void): void {
+    this.host.later(() => {
+      try {
+        if (this.isOpen) work();
+      } catch (error) {
+        this.endIfRefused(error);
+      }
+    });
+  }
+
+  private endIfRefused(error: unknown): void {
+    if (!(error instanceof Refusal)) throw error;
+    this.end(asError('Channel closed by server:', error));
+  }
+
+  private checkOpen(): void {
+    if (!this.isOpen || this.isClosing) throw new Error(this.isOpen ? 'Channel closing' : 'Channel closed');
+  }
+}
+
+function stateOf({ name, readyCount, consumerCount }: Queue): Replies.AssertQueue {
+  return { queue: name, messageCount: readyCount, consumerCount };
+}
+
+function asMessage(message: StoredMessage): Pick<Message, 'content' | 'properties'> {
+  return { content: message.content, properties: deliveredProperties(message) };
+}
+
+function fieldsOf({ isRedelivered, exchange, routingKey }: StoredMessage) {
+  return { redelivered: isRedelivered, exchange, routingKey };
+}
+
+function asError(prefix: string, { code, message }: Refusal): Error {
+  const [name = ''] = message.split(' ');
+  return Object.assign(new Error(`${prefix} ${code} (${name.replace('_', '-')}) with message "${message}"`), { code });
+}
+
+function checkContent(content: unknown): void {
+  if (!Buffer.isBuffer(content)) throw new TypeError('content is not a buffer');
+}

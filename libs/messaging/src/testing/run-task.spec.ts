@@ -1,0 +1,74 @@
+import { DiscardTask, RetryTask } from '../errors';
+import type { Task } from '../task';
+import { Worker } from '../worker';
+import { runTask } from './run-task';
+
+interface Report {
+  type: string;
+  month: number;
+}
+
+class ReportWorker extends Worker<Report> {
+  constructor() {
+    super({ rabbitUrl: 'amqp://127.0.0.1:1', queueName: 'reports' });
+  }
+
+  override handler({ body }: Task<Report>): void {
+    if (body.month > 12) throw new DiscardTask(`There is no month ${body.month}.`, { code: 'NO_SUCH_MONTH' });
+  }
+}
+
+it('gives a handler the task as a worker does, and tells that it succeeded', async () => {
+  let seen: Task | undefined;
+  const handler = (task: Task) => void (seen = task);
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const options = { id: 'order-7', attempt: 2, traceparent, queueName: 'reports' };
+  const result = await runTask(handler, { type: 'report', at: new Date(0) }, options);
+  expect(result).toMatchObject({ outcome: { kind: 'success' }, id: 'order-7', movedTo: undefined });
+  expect(seen).toMatchObject({ id: 'order-7', type: 'report', attempt: 2, queue: 'reports', headers: { traceparent } });
+  expect(seen?.body).toEqual({ type: 'report', at: '1970-01-01T00:00:00.000Z' });
+});
+
+it('asks the handler of a worker, which needs no broker', async () => {
+  const worker = new ReportWorker();
+  expect((await runTask(worker, { type: 'report', month: 12 })).outcome).toEqual({ kind: 'success' });
+  const { outcome, movedTo } = await runTask(worker, { type: 'report', month: 13 });
+  const failure = { code: 'NO_SUCH_MONTH', message: 'There is no month 13.' };
+  expect(outcome).toEqual({ kind: 'dead', failure });
+  expect(movedTo).toMatchObject({
+    queue: 'tasks.dead',
+    body: { type: 'report', month: 13 },
+    headers: { 'x-error-code': 'NO_SUCH_MONTH', 'x-attempt': 1, 'x-origin-queue': 'tasks' },
+  });
+});
+
+it.each([
+  [1, 'tasks.retry.1000', 2],
+  [2, 'tasks.retry.10000', 3],
+  [6, 'tasks.dead', 6],
+])('moves attempt %d, when it fails, to %s', async (attempt, queue, nextAttempt) => {
+  const fail = () => {
+    throw new TypeError('not now');
+  };
+  const { movedTo } = await runTask(fail, {}, { attempt });
+  expect(movedTo).toMatchObject({ queue, type: 'task', headers: { 'x-attempt': nextAttempt } });
+  expect(String(movedTo?.headers['x-history'])).toContain('TypeError: not now');
+});
+
+it('keeps to attempts, levels and timeout that are given', async () => {
+  const later = () => {
+    throw new RetryTask('busy', { delayMs: 150 });
+  };
+  const policy = { maxAttempts: 2, retryDelaysMs: [100, 200] };
+  expect((await runTask(later, {}, policy)).outcome).toMatchObject({ kind: 'retry', levelMs: 200 });
+  expect((await runTask(later, {}, { ...policy, attempt: 2 })).outcome).toMatchObject({ kind: 'dead' });
+  const endless = ({ signal }: Task) =>
+    new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  const { outcome } = await runTask(endless, {}, { handlerTimeoutMs: 10 });
+  expect(outcome).toMatchObject({ kind: 'retry', failure: { code: 'HANDLER_TIMEOUT' } });
+});
+
+it('refuses a task that no client would put, and options that no worker would take', async () => {
+  await expect(runTask(() => undefined, { type: '' })).rejects.toMatchObject({ code: 'TASK_INVALID' });
+  await expect(runTask(() => undefined, {}, { maxAttempts: 0 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});

@@ -1,0 +1,94 @@
+import type { Message } from 'amqplib';
+import { encodeTask } from '../codec';
+import { resolveWorker, type WorkerOptions } from '../config';
+import { Events, type ClientEvents } from '../events';
+import { execute } from '../execution';
+import type { Outcome } from '../outcome';
+import { Publisher } from '../publisher';
+import { Settlement } from '../settlement';
+import { HEADER, type JsonObject, type Task } from '../task';
+import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../topology';
+import { MemoryBroker, type QueuedMessage } from './memory-broker';
+
+/** What executes tasks: a function, or a Worker, of which only the handler is asked. */
+export type Handler<Body> = ((task: Task<Body>) => unknown) | { handler(task: Task<Body>): unknown };
+
+export interface RunTaskOptions extends Pick<WorkerOptions, 'maxAttempts' | 'retryDelaysMs' | 'handlerTimeoutMs'> {
+  /** Default: a new UUIDv7. */
+  id?: string;
+  /** Default: the body's `type`, or `task` if it has none. */
+  type?: string;
+  /** Which attempt this is. Default 1. */
+  attempt?: number;
+  traceparent?: string;
+  /** Default `tasks`. */
+  queueName?: string;
+}
+
+/** How one attempt ended. */
+export interface RunResult {
+  outcome: Outcome;
+  id: string;
+  durationMs: number;
+  /** Of `retry` and `dead`: where the task is now, and with which headers. */
+  movedTo: (QueuedMessage & { queue: string }) | undefined;
+}
+
+/**
+ * Runs one attempt of one task as a worker does, without a broker: the body goes through the codec, the handler through
+ * the execution with its timeout, the outcome through the settlement. Never rejects because of what the handler throws.
+ *
+ * @example
+ * const { outcome, movedTo } = await runTask(new ReportWorker(options), { type: 'report', month: 13 }, { attempt: 2 });
+ * expect(outcome).toMatchObject({ kind: 'dead', failure: { code: 'NO_SUCH_MONTH' } });
+ *
+ * @throws InvalidMessageError `TASK_INVALID`, `TASK_TOO_LARGE` for a body or id that no client would put.
+ * @throws ConfigError `CONFIG_INVALID`.
+ */
+export async function runTask<Body extends object = JsonObject>(
+  handler: Handler<Body>,
+  body: Body,
+  options: RunTaskOptions = {},
+): Promise<RunResult> {
+  const { id, type, attempt = 1, traceparent, queueName = 'tasks', ...worker } = options;
+  const broker = new MemoryBroker();
+  const connections = broker.connect();
+  const { policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = resolveWorker({
+    connections,
+    queueName,
+    ...worker,
+  });
+  const ownType = type ?? ('type' in body ? undefined : 'task');
+  const given = { ...(id && { id }), ...(ownType && { type: ownType }), ...(traceparent && { traceparent }) };
+  const encoded = encodeTask(body, given, maxPayloadBytes, broker.clock.nowMs());
+  const nothing = () => undefined;
+  await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, nothing);
+  const headers = { ...(encoded.properties.headers as object), [HEADER.attempt]: attempt };
+  broker.send(queueName, encoded.content, { ...encoded.properties, headers });
+  const channel = await connections.consuming.openChannel();
+  const message = (await channel.get(queueName)) as Message;
+  const publisher = new Publisher(
+    connections.publishing,
+    async () => undefined,
+    publishTimeoutMs,
+    new Events<ClientEvents>(),
+  );
+  const settlement = new Settlement(publisher, queueName, broker.clock, nothing);
+  const run = (task: Task) =>
+    typeof handler === 'function' ? handler(task as Task<Body>) : handler.handler(task as Task<Body>);
+  const context = { queueName, policy, handlerTimeoutMs, runnerOf: () => ({ run }), onStart: nothing };
+  const execution = await execute(message, context, new AbortController());
+  const { identity, outcome, durationMs } = execution;
+  await settlement.settle({ message, channel, lost: new AbortController().signal }, identity, outcome, execution);
+  const result = { outcome, id: identity.id, durationMs, movedTo: movedTo(broker, queueName, outcome) };
+  await publisher.close(0);
+  await connections.close();
+  return result;
+}
+
+function movedTo(broker: MemoryBroker, queueName: string, outcome: Outcome): RunResult['movedTo'] {
+  if (outcome.kind !== 'retry' && outcome.kind !== 'dead') return undefined;
+  const queue = outcome.kind === 'retry' ? retryQueueOf(queueName, outcome.levelMs) : deadQueueOf(queueName);
+  const [message] = broker.messages(queue);
+  return message && { ...message, queue };
+}

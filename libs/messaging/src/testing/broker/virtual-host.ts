@@ -160,5 +160,5 @@ function differenceOf(received: QueueOptions, current: QueueOptions): string | u
 function describe(value: unknown): string {
   if (value === undefined) return 'none';
   const type = typeof value === 'string' ? 'longstr' : typeof value === 'boolean' ? 'bool' : 'signedint';
-  return `the value '${typeof value === 'object' ? JSON.stringify(value) : String(value)}' of type '${type}'`;
+  return `the value '${typeof value === 'string' ? value : JSON.stringify(value)}' of type '${type}'`;
 }

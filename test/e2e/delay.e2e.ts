@@ -212,6 +212,8 @@ describe('a long delay', () => {
     expect(message?.properties).toMatchObject({ messageId: 'long', deliveryMode: 2 });
     const { 'x-attempt': attempt, 'x-not-before-ms': kept, ...others } = message?.properties.headers ?? {};
     expect([attempt, kept]).toEqual([1, notBeforeMs]);
+    // RabbitMQ 3.10 counts from 0 what is asked for.
+    delete others['x-delivery-count'];
     expect(Object.keys(others)).toEqual(['x-enqueued-at-ms']);
   });
 });

@@ -9,6 +9,8 @@ export interface Goal {
   /** One of the two. */
   atLeast?: number;
   atMost?: number;
+  /** Told, but never grossly missed: one disturbance of the machine decides it. */
+  isNoisy?: boolean;
 }
 
 export interface GoalResult extends Goal {
@@ -23,9 +25,9 @@ export function resultsOf(goals: readonly Goal[], samples: Samples): GoalResult[
   return goals.flatMap((goal) => {
     const value = (goal.to ? samples.ratio(goal.of, goal.to) : samples.spread(goal.of))?.median;
     if (value === undefined) return [];
-    const { atLeast = -Infinity, atMost = Infinity } = goal;
+    const { atLeast = -Infinity, atMost = Infinity, isNoisy = false } = goal;
     const isMet = value >= atLeast && value <= atMost;
-    return [{ ...goal, value, isMet, isGrosslyMissed: value < atLeast / 2 || value > atMost * 2 }];
+    return [{ ...goal, value, isMet, isGrosslyMissed: !isNoisy && (value < atLeast / 2 || value > atMost * 2) }];
   });
 }
 

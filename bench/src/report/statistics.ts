@@ -31,3 +31,13 @@ export function ratioOf(
   });
   return ratios.length === 0 ? undefined : spreadOf(ratios);
 }
+
+/** Of the line through the points that is nearest to them (least squares), per unit of x; 0 for fewer than two. */
+export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
+  const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const meanX = meanOf(points.map(([x]) => x));
+  const meanY = meanOf(points.map(([, y]) => y));
+  const spreadX = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+  if (spreadX === 0 || points.length < 2) return 0;
+  return points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / spreadX;
+}

@@ -6,8 +6,8 @@ import type { Target } from '../peers/peer';
 import { play } from './child';
 
 export interface FillParams extends Target {
-  /** As Mercury puts a task; as Nest's client wraps it; or as jobs of BullMQ. */
-  form: 'task' | 'nest' | 'job';
+  /** As Mercury puts a task; as Nest's client wraps it; as jobs of BullMQ; or tasks of apps/consumer. */
+  form: 'task' | 'nest' | 'job' | 'sleep';
   bytes: number;
   count: number;
 }
@@ -25,7 +25,7 @@ play<FillParams, void>(async (params, bench) => {
 async function fillQueue({ rabbitUrl, queueName, form, bytes, count }: FillParams): Promise<void> {
   const connection = await connect(rabbitUrl, { noDelay: true });
   const channel = await connection.createConfirmChannel();
-  const body = bodyOf(bytes);
+  const body = form === 'sleep' ? { type: 'sleep', ms: 0 } : bodyOf(bytes);
   const content = Buffer.from(JSON.stringify(form === 'nest' ? { pattern: body.type, data: body } : body));
   await new Promise<void>((resolve, reject) => {
     let sent = 0;

@@ -12,6 +12,8 @@ export interface Dose {
 }
 
 const OUTSTANDING = 1_000;
+/** What Mercury lets be unconfirmed: more would only measure who buffers most. */
+const OUTSTANDING_BYTES = 32 * 1_048_576;
 
 export const enqueue: Work = {
   name: 'enqueue',
@@ -37,7 +39,8 @@ export const enqueue: Work = {
 export async function measureEnqueue(rig: Rig, peer: PeerName, dose: Dose): Promise<Metrics> {
   await rig.empty();
   const target = await rig.target(peer === 'bullmq');
-  const params: EnqueueParams = { ...target, peer, ...dose, outstanding: OUTSTANDING };
+  const outstanding = Math.min(OUTSTANDING, Math.floor(OUTSTANDING_BYTES / dose.bytes));
+  const params: EnqueueParams = { ...target, peer, ...dose, outstanding };
   const usage = await Role.run<Usage>('enqueue', params);
   const confirmedCount = dose.warmUpCount + dose.count;
   const storedCount = await rig.waitingCount();
@@ -47,6 +50,6 @@ export async function measureEnqueue(rig: Rig, peer: PeerName, dose: Dose): Prom
   return metricsOf(usage, dose.count);
 }
 
-export function metricsOf({ seconds, cpuUs, rssMib }: Usage, count: number): Metrics {
-  return { ratePerS: count / seconds, cpuUsPerTask: cpuUs / count, rssMib };
+export function metricsOf({ seconds, cpuUs, rssMib, rssGrowthMib }: Usage, count: number): Metrics {
+  return { ratePerS: count / seconds, cpuUsPerTask: cpuUs / count, rssMib, rssGrowthMib };
 }

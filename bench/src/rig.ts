@@ -8,6 +8,8 @@ import type { Target } from './peers/peer';
 import { Role } from './role';
 import type { FillParams } from './roles/fill';
 
+/** Large payloads must meet the broker's speed, not its memory alarm. */
+const MEMORY_LIMIT_MIB = 2_048;
 const WARM_UP_COUNT = 50_000;
 
 /** The broker and the queue that all works share; Redis as soon as somebody needs it. */
@@ -28,7 +30,9 @@ export class Rig {
   /** The broker at RABBITMQ_URL, else a private one. */
   static async open(say: (line: string) => void): Promise<Rig> {
     const given = process.env['RABBITMQ_URL'];
-    const broker = given ? undefined : await built.broker().acquireBroker({ log: say });
+    const broker = given
+      ? undefined
+      : await built.broker().acquireBroker({ memoryLimitMib: MEMORY_LIMIT_MIB, log: say });
     const rabbitUrl = given ?? broker?.amqpUrl ?? '';
     const connection = await connect(rabbitUrl);
     const { version = 'unknown' } = connection.connection.serverProperties as { version?: string };

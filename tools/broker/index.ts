@@ -15,6 +15,8 @@ const MOST_TRIES = 5;
 export interface AcquireOptions {
   /** The one development broker of this checkout, whose data stays. Default: a private one, gone after use. */
   shared?: boolean;
+  /** The memory from which on a private one takes no more messages, in MiB. Default 512; a container's own default otherwise. */
+  memoryLimitMib?: number;
   /** Hears what is going on, line by line. */
   log?: (line: string) => void;
 }
@@ -43,7 +45,7 @@ export interface Broker {
 export async function acquireBroker(options: AcquireOptions = {}): Promise<Broker> {
   const socketPath = socketPathOf(options.shared ?? false);
   for (let tries = 1; ; tries++) {
-    const socket = (await tryConnect(socketPath)) ?? (await startSupervisor(socketPath, options.shared ?? false));
+    const socket = (await tryConnect(socketPath)) ?? (await startSupervisor(socketPath, options));
     try {
       return await new Holder(socket).untilReady(options.log ?? (() => undefined));
     } catch (error) {
@@ -59,10 +61,11 @@ function socketPathOf(shared: boolean): string {
   return join(tmpdir(), `mercury-${name.slice(0, 16)}.sock`);
 }
 
-async function startSupervisor(socketPath: string, shared: boolean): Promise<Socket> {
+async function startSupervisor(socketPath: string, { shared, memoryLimitMib }: AcquireOptions): Promise<Socket> {
   // The compiled one, also for tests that run from sources: a process of its own needs plain JavaScript.
   const program = join(projectRoot, 'dist/tools/broker/supervisor.js');
-  const child = spawn(process.execPath, [program, socketPath, shared ? 'shared' : 'private'], {
+  const args = [socketPath, shared ? 'shared' : 'private', ...(memoryLimitMib ? [String(memoryLimitMib)] : [])];
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: projectRoot,
     detached: true,
     stdio: 'ignore',

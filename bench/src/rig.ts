@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type Channel, type ChannelModel } from 'amqplib';
 import { Redis } from 'ioredis';
 import type { RedisServer } from '@mercury/tools/redis';
@@ -10,6 +11,8 @@ import type { FillParams } from './roles/fill';
 
 /** Large payloads must meet the broker's speed, not its memory alarm. */
 const MEMORY_LIMIT_MIB = 2_048;
+const LAST_ACKS_MS = 3_000;
+const LOOK_EVERY_MS = 20;
 const WARM_UP_COUNT = 50_000;
 
 /** The broker and the queue that all works share; Redis as soon as somebody needs it. */
@@ -71,6 +74,16 @@ export class Rig {
   async waitingCount(): Promise<number> {
     const { messageCount } = await this.channel.checkQueue(this.queueName);
     return messageCount + ((await this.redisClient?.llen(`bull:${this.queueName}:wait`)) ?? 0);
+  }
+
+  /** Whether everything was acked. The queue works off the last acks after the channel that sent them is closed. */
+  async isEmptied(): Promise<boolean> {
+    const deadlineMs = performance.now() + LAST_ACKS_MS;
+    while (performance.now() < deadlineMs) {
+      if ((await this.waitingCount()) === 0) return true;
+      await pause(LOOK_EVERY_MS);
+    }
+    return false;
   }
 
   async close(): Promise<void> {

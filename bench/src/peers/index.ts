@@ -23,6 +23,12 @@ export const PEERS = {
     handles: 'naive: `consume`, `ack`; body not parsed',
     load: () => import('./amqplib.js'),
   },
+  'amqplib-tasks': {
+    title: 'amqplib, the same messages',
+    sends: "confirmed, mandatory; Mercury's properties; no limits",
+    handles: 'naive, but the body is parsed',
+    load: () => import('./amqplib-tasks.js'),
+  },
   golevelup: {
     title: 'golevelup AmqpConnection',
     sends: 'confirmed, mandatory; Nagle on',

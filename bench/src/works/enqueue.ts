@@ -23,7 +23,7 @@ export const enqueue: Work = {
   isInShort: true,
   casesOf: ({ isShort, peers }) => {
     const dose = isShort
-      ? { bytes: 256, warmUpCount: 4_000, count: 8_000 }
+      ? { bytes: 256, warmUpCount: 15_000, count: 20_000 }
       : { bytes: 256, warmUpCount: 20_000, count: 60_000 };
     return peers.map((peer) => ({
       variant: '',

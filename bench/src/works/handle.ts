@@ -17,7 +17,7 @@ export const handle: Work = {
   isInShort: true,
   casesOf: ({ isShort, peers }) => {
     const dose = isShort
-      ? { bytes: 256, warmUpCount: 4_000, count: 8_000 }
+      ? { bytes: 256, warmUpCount: 15_000, count: 20_000 }
       : { bytes: 256, warmUpCount: 20_000, count: 60_000 };
     return peers.map((peer) => ({
       variant: '',
@@ -38,7 +38,6 @@ export async function measureHandle(rig: Rig, peer: PeerName, capacity: number, 
   await Role.run('fill', { ...target, form, bytes, count: warmUpCount + count } satisfies FillParams);
   const params: HandleParams = { ...target, peer, capacity, warmUpCount, count };
   const usage = await Role.run<Usage>('handle', params);
-  const leftCount = await rig.waitingCount();
-  if (leftCount > 0) throw new Error(`${PEERS[peer].title} left ${leftCount} handled tasks unacked.`);
+  if (!(await rig.isEmptied())) throw new Error(`${PEERS[peer].title} left handled tasks unacked.`);
   return metricsOf(usage, count);
 }

@@ -4,7 +4,7 @@ import { measureHandle } from './handle';
 import { CPU, MEMORY, RATE, type Case, type Work } from './work';
 
 const CAPACITY = 100;
-const CURVES: readonly PeerName[] = ['mercury', 'amqplib'];
+const CURVES: readonly PeerName[] = ['mercury', 'amqplib', 'amqplib-tasks'];
 /** Fewer of the larger ones: each size moves at most some hundred megabytes. */
 const DOSES: readonly (Dose & { size: string })[] = [
   { size: '1 KiB', bytes: 1_024, warmUpCount: 10_000, count: 40_000 },

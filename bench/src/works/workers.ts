@@ -43,7 +43,7 @@ async function measure(rig: Rig, peer: PeerName, workerCount: number): Promise<M
   for (const role of roles) role.say('stop');
   const shares = await Promise.all(roles.map((role) => role.untilDone<Share>()));
   const sum = (valueOf: (share: Share) => number) => shares.reduce((total, share) => total + valueOf(share), 0);
-  if (sum(({ count }) => count) !== COUNT || (await rig.waitingCount()) > 0) {
+  if (sum(({ count }) => count) !== COUNT || !(await rig.isEmptied())) {
     throw new Error(`${PEERS[peer].title} handled ${sum(({ count }) => count)} of ${COUNT} tasks.`);
   }
   const firstAtMs = Math.min(...shares.map((share) => share.firstAtMs));

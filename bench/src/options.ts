@@ -23,7 +23,7 @@ interface Flags {
 }
 
 const ROUNDS = 5;
-const SHORT_ROUNDS = 3;
+const SHORT_ROUNDS = 2;
 /** What the goals compare. */
 const SHORT_PEERS: readonly PeerName[] = ['mercury', 'amqplib'];
 

@@ -9,6 +9,8 @@ import type { Target } from './peers/peer';
 import { Role } from './role';
 import type { FillParams } from './roles/fill';
 
+/** The one retry level of the work `retry`, declared beside the usual ones. */
+export const RETRY_DELAY_MS = 100;
 /** Large payloads must meet the broker's speed, not its memory alarm. */
 const MEMORY_LIMIT_MIB = 2_048;
 const LAST_ACKS_MS = 3_000;
@@ -47,7 +49,11 @@ export class Rig {
   /** By Mercury itself: the peers use its work queue as it is. */
   private async declare(): Promise<void> {
     const { WorkerClient } = built.messaging();
-    const client = new WorkerClient({ rabbitUrl: this.rabbitUrl, queueName: this.queueName, retryDelaysMs: [100] });
+    const client = new WorkerClient({
+      rabbitUrl: this.rabbitUrl,
+      queueName: this.queueName,
+      retryDelaysMs: [RETRY_DELAY_MS],
+    });
     await client.put({ type: 'order.paid' });
     await client.stop();
     // A broker that has just started is slower: what is measured first would look worse than it is.
@@ -87,9 +93,24 @@ export class Rig {
   }
 
   async close(): Promise<void> {
+    // A broker of its own goes with all that is in it.
+    if (!this.broker) await this.removeQueues();
     await this.connection.close().catch(() => undefined);
     await this.broker?.release();
     this.redisClient?.disconnect();
     await this.redis?.close();
+  }
+
+  private async removeQueues(): Promise<void> {
+    const { DEFAULTS, DELAY_LEVELS_MS, deadQueueOf, delayQueueOf, dueQueueOf, retryQueueOf, suspectQueueOf } =
+      built.messaging();
+    const queues = [
+      ...[RETRY_DELAY_MS, ...DEFAULTS.retryDelaysMs].map((levelMs) => retryQueueOf(this.queueName, levelMs)),
+      ...DELAY_LEVELS_MS.map((levelMs) => delayQueueOf(this.queueName, levelMs)),
+      ...[deadQueueOf, dueQueueOf, suspectQueueOf].map((nameOf) => nameOf(this.queueName)),
+      this.queueName,
+    ];
+    for (const queue of queues) await this.channel.deleteQueue(queue).catch(() => undefined);
+    await this.channel.deleteExchange(`${this.queueName}-logs`).catch(() => undefined);
   }
 }

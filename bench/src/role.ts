@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FromRole, ToRole } from './roles/child';
 
 const READY_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 3_000;
 /** Characters of what it has printed, for when it fails. */
 const LAST_WORDS = 4_000;
 
@@ -23,9 +24,8 @@ export class Role {
     private readonly name: string,
     params: object,
   ) {
-    const profile = process.env['BENCH_CPU_PROF'];
     this.child = fork(join(__dirname, 'roles', name), [JSON.stringify(params)], {
-      execArgv: profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [],
+      execArgv: profilingArgs(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     let lastWords = '';
@@ -82,15 +82,24 @@ export class Role {
     return role.untilDone<Result>();
   }
 
+  /** For a role that runs until it is told to stop. */
   async stop(): Promise<void> {
-    this.child.kill('SIGKILL');
+    this.say('stop');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await this.gone();
+    clearTimeout(timer);
   }
 
   private async gone(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     await new Promise((resolve) => this.child.once('exit', resolve));
   }
+}
+
+/** With BENCH_CPU_PROF=<folder> each process writes there where its CPU went. */
+export function profilingArgs(): string[] {
+  const folder = process.env['BENCH_CPU_PROF'];
+  return folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
 }
 
 function withResolvers() {

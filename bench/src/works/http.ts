@@ -65,7 +65,7 @@ async function measureServer(rig: Rig, start: (rig: Rig) => Promise<Server>, { i
   const server = await start(rig);
   try {
     const load = { url: `${server.url}/v1/tasks`, itemCount: 1, connections: CONNECTIONS };
-    return await measureLoad(server, load, isShort ? 1 : 3, isShort ? 2 : 8);
+    return await measureLoad(server, load, isShort ? 2 : 3, isShort ? 2 : 8);
   } finally {
     await server.stop();
   }

@@ -18,7 +18,7 @@ export const latency: Work = {
   mostRounds: 3,
   casesOf: ({ isShort, peers }) => {
     const rates = isShort ? [200] : [200, 1_000];
-    const seconds = isShort ? 3 : 15;
+    const seconds = isShort ? 2 : 15;
     return rates.flatMap((ratePerS) =>
       peers.map((peer) => ({
         variant: `${ratePerS.toLocaleString('en')}/s`,

@@ -1,5 +1,5 @@
 import type { Usage } from '../meter';
-import type { Rig } from '../rig';
+import { RETRY_DELAY_MS, type Rig } from '../rig';
 import { Role } from '../role';
 import type { FillParams } from '../roles/fill';
 import type { RetryParams } from '../roles/retry';
@@ -7,7 +7,6 @@ import { metricsOf } from './enqueue';
 import { CPU, MEMORY, RATE, type Metrics, type Work } from './work';
 
 const CAPACITY = 100;
-const RETRY_DELAY_MS = 100;
 const WARM_UP_COUNT = 20_000;
 const COUNT = 100_000;
 

@@ -9,13 +9,13 @@ const shared = {
     '^@mercury/messaging/(nest|testing)$': '<rootDir>/libs/messaging/src/$1',
     '^@mercury/tasks$': '<rootDir>/libs/tasks/src',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/dist/', '<rootDir>/.cache/'],
 };
 
 /** @type {import('jest').Config} */
 module.exports = {
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,tools}/**/*.spec.ts'] },
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{libs,apps,tools,bench/src}/**/*.spec.ts'] },
     {
       ...shared,
       displayName: 'e2e',

@@ -9,6 +9,7 @@ const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
 const lockFolder = path.join(root, '.cache', 'prepare.lock');
+const bench = path.join(root, 'bench');
 const buildStamp = path.join(root, 'dist', '.built-from');
 /** A wait this short is not worth a word. */
 const PATIENCE_MS = 2_000;
@@ -27,15 +28,12 @@ const SOURCES = [
 /**
  * Makes the checkout ready: dependencies installed and, if asked for, everything built. Does only what is missing or
  * stale, says what it does, and lets one process at a time do it.
- * @param {{ build: 'no' | 'if stale' | 'always' }} wanted
+ * @param {{ build: 'no' | 'if stale' | 'always', bench?: boolean }} wanted `bench`: the benchmark, too.
  */
-async function prepare({ build }) {
+async function prepare({ build, bench: withBench = false }) {
   checkNode();
   await locked(async () => {
-    if (isInstallStale()) {
-      say('Installing dependencies (npm ci) ...');
-      await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-    }
+    await install(root, 'Installing dependencies (npm ci) ...');
     const fingerprint = build === 'no' ? '' : fingerprintOfSources();
     if (build === 'always' || (build === 'if stale' && read(buildStamp) !== fingerprint)) {
       say('Building everything into dist ...');
@@ -43,7 +41,21 @@ async function prepare({ build }) {
       removeOrphans(path.join(root, 'dist'));
       fs.writeFileSync(buildStamp, fingerprint);
     }
+    if (!withBench) return;
+    await install(bench, 'Installing what only the benchmark needs (npm ci in bench) ...');
+    say('Compiling the benchmark ...');
+    await runNpm(['run', '--silent', 'build'], bench);
   });
+}
+
+/**
+ * @param {string} folder
+ * @param {string} what
+ */
+async function install(folder, what) {
+  if (!isInstallStale(folder)) return;
+  say(what);
+  await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], folder);
 }
 
 /**
@@ -57,7 +69,9 @@ function removeOrphans(folder) {
       removeOrphans(file);
       if (fs.readdirSync(file).length === 0) fs.rmdirSync(file);
     } else {
-      const source = path.join(root, path.relative(path.join(root, 'dist'), file)).replace(/\.js(\.map)?$/, '.ts');
+      const source = path
+        .join(root, path.relative(path.join(root, 'dist'), file))
+        .replace(/\.(js(\.map)?|d\.ts)$/, '.ts');
       if (source.endsWith('.ts') && !fs.existsSync(source)) fs.rmSync(file);
     }
   }
@@ -70,10 +84,11 @@ function checkNode() {
   process.exit(1);
 }
 
-function isInstallStale() {
+/** @param {string} folder */
+function isInstallStale(folder) {
   // npm writes this file last, so it also tells of an interrupted installation.
-  const installed = modifiedMs(path.join(root, 'node_modules', '.package-lock.json'));
-  return installed === 0 || installed < modifiedMs(path.join(root, 'package-lock.json'));
+  const installed = modifiedMs(path.join(folder, 'node_modules', '.package-lock.json'));
+  return installed === 0 || installed < modifiedMs(path.join(folder, 'package-lock.json'));
 }
 
 /** Names, sizes and times of all sources: equal means that dist was built from just these. */
@@ -129,12 +144,15 @@ function takeLock() {
   }
 }
 
-/** @param {string[]} args */
-function runNpm(args) {
+/**
+ * @param {string[]} args
+ * @param {string} folder
+ */
+function runNpm(args, folder = root) {
   return /** @type {Promise<void>} */ (
     new Promise((resolve) => {
       // Its output goes to stderr: stdout belongs to the command that this prepares.
-      const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+      const child = spawn('npm', args, { cwd: folder, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
       let stopped = false;
       /** @param {NodeJS.Signals} signal */
       const stop = (signal) => {

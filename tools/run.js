@@ -40,6 +40,9 @@ async function main() {
     case 'faults':
       await prepare({ build: 'if stale' });
       return load('dist/test/faults/main.js', args);
+    case 'bench':
+      await prepare({ build: 'if stale', bench: true });
+      return load('bench/dist/main.js', args);
     case 'start': {
       const app = args[0] ?? '';
       if (!APPS.includes(app)) throw new Error(`There is no application "${app}": ${APPS.join(', ')}.`);

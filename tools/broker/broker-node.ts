@@ -44,6 +44,8 @@ export class BrokerNode {
     private readonly folder: string,
     private readonly ports: NodePorts,
     private readonly membership?: Membership,
+    /** From which on it takes no more messages. */
+    private readonly memoryLimitMib = 512,
   ) {
     if (!membership) this.ownEpmd = new Epmd(epmdOf(source), ports.epmd);
   }
@@ -124,7 +126,7 @@ export class BrokerNode {
       'distribution.listener.interface = 127.0.0.1',
       'management.tcp.ip = 127.0.0.1',
       `management.tcp.port = ${this.ports.management}`,
-      'vm_memory_high_watermark.absolute = 512MiB',
+      `vm_memory_high_watermark.absolute = ${this.memoryLimitMib}MiB`,
       'disk_free_limit.absolute = 50MB',
       'log.console = false',
       'log.file.level = info',

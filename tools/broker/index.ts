@@ -17,6 +17,8 @@ export interface AcquireOptions {
   shared?: boolean;
   /** Where its programs have to come from: a value of `MERCURY_BROKER`. Default: what that says, or whatever is found. */
   from?: string;
+  /** The memory from which on a private one takes no more messages, in MiB. Default 512; a container's own default otherwise. */
+  memoryLimitMib?: number;
   /** Hears what is going on, line by line. */
   log?: (line: string) => void;
 }
@@ -61,10 +63,14 @@ function socketPathOf(shared: boolean): string {
   return join(tmpdir(), `mercury-${name.slice(0, 16)}.sock`);
 }
 
-async function startSupervisor(socketPath: string, { shared = false, from }: AcquireOptions): Promise<Socket> {
+async function startSupervisor(
+  socketPath: string,
+  { shared = false, from, memoryLimitMib }: AcquireOptions,
+): Promise<Socket> {
   // The compiled one, also for tests that run from sources: a process of its own needs plain JavaScript.
   const program = join(projectRoot, 'dist/tools/broker/supervisor.js');
-  const child = spawn(process.execPath, [program, socketPath, shared ? 'shared' : 'private'], {
+  const args = [socketPath, shared ? 'shared' : 'private', ...(memoryLimitMib ? [String(memoryLimitMib)] : [])];
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: projectRoot,
     env: { ...process.env, ...(from === undefined ? {} : { MERCURY_BROKER: from }) },
     detached: true,

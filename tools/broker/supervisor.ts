@@ -36,6 +36,7 @@ class Supervisor {
   constructor(
     private readonly socketPath: string,
     private readonly shared: boolean,
+    private readonly memoryLimitMib: number | undefined,
   ) {
     this.linkPath = socketPath.replace(/sock$/, 'path');
     this.server = createServer((socket) => this.hold(socket));
@@ -95,6 +96,8 @@ class Supervisor {
             },
             plain(this.folder),
             ports,
+            undefined,
+            this.memoryLimitMib,
           );
     this.tellAll({ event: 'progress', line: `Starting a private RabbitMQ (${source.description}) ...` });
     await this.node.start();
@@ -230,12 +233,14 @@ function codeOf(error: unknown): string {
   return (error as { code?: string }).code ?? 'BROKER_FAILED';
 }
 
-const [socketPath, kind] = process.argv.slice(2);
+const [socketPath, kind, memoryLimitMib] = process.argv.slice(2);
 if (socketPath) {
   // Signals of the terminal are for the commands that use the broker: it ends when they have.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-  new Supervisor(socketPath, kind === 'shared').run().catch(async (error: unknown) => {
-    await writeFile(join(tmpdir(), 'mercury-broker-error.log'), String(error));
-    process.exit(1);
-  });
+  new Supervisor(socketPath, kind === 'shared', memoryLimitMib ? Number(memoryLimitMib) : undefined)
+    .run()
+    .catch(async (error: unknown) => {
+      await writeFile(join(tmpdir(), 'mercury-broker-error.log'), String(error));
+      process.exit(1);
+    });
 }

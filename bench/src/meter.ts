@@ -1,0 +1,27 @@
+/** What this process used between two moments. */
+export interface Usage {
+  seconds: number;
+  /** User and system time of all its threads. */
+  cpuUs: number;
+  /** At the end. */
+  rssMib: number;
+  /** From the start to the end. */
+  rssGrowthMib: number;
+}
+
+/** Starts to measure this process; the function that it returns ends that. */
+export function startMeter(): () => Usage {
+  const rssMibBefore = rssMibNow();
+  const cpu = process.cpuUsage();
+  const startedAtMs = performance.now();
+  return () => {
+    const seconds = (performance.now() - startedAtMs) / 1_000;
+    const { user, system } = process.cpuUsage(cpu);
+    const rssMib = rssMibNow();
+    return { seconds, cpuUs: user + system, rssMib, rssGrowthMib: rssMib - rssMibBefore };
+  };
+}
+
+function rssMibNow(): number {
+  return process.memoryUsage.rss() / 1_048_576;
+}

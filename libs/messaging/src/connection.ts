@@ -1,16 +1,15 @@
 import type { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
-import type { ChannelModel, ConfirmChannel } from 'amqplib';
+import type { ConfirmChannel } from 'amqplib';
 import { systemClock, type Clock } from './clock';
 import type { ResolvedBroker } from './config';
 import { BrokerError } from './errors';
 import { Events } from './events';
 import { backoffMs } from './retry-policy';
+import { endWhenSilent, socketOf, writeTogether } from './socket';
 
 const HEARTBEAT_S = 15;
-const LOOK_EVERY_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_CAP_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 3_000;
@@ -87,7 +86,10 @@ export class Connection {
       this.failures = 0;
       this.currentProblem = undefined;
       const socket = manager.connection && socketOf(manager.connection);
-      if (socket) endWhenSilent(socket);
+      if (socket) {
+        endWhenSilent(socket, HEARTBEAT_S);
+        writeTogether(socket);
+      }
       this.events.emit('up');
     });
     manager.on('connectFailed', ({ err }: { err: Error }) => this.events.emit('failed', this.fail(err)));
@@ -271,26 +273,4 @@ function connectionProblem(error: unknown): BrokerError {
   }
   const message = `The broker cannot be reached (${text}); trying again. Is it running, and is rabbitUrl right?`;
   return new BrokerError('BROKER_UNREACHABLE', message, { cause: error });
-}
-
-/** amqplib has no public way to end a connection whose peer does not answer. Undefined once it has ended. */
-function socketOf(model: ChannelModel): Socket | undefined {
-  return (model.connection as { stream?: Socket } | undefined)?.stream;
-}
-
-/**
- * Ends a connection over which nothing came for two heartbeats: a cable was pulled, or a firewall has forgotten it. amqplib
- * notices by itself only after up to three. Counted in looks, not by the clock: a busy process that could not look has
- * not heard nothing.
- */
-function endWhenSilent(socket: Socket): void {
-  let bytesSeen = socket.bytesRead;
-  let silentLooks = 0;
-  const timer = setInterval(() => {
-    silentLooks = socket.bytesRead === bytesSeen ? silentLooks + 1 : 0;
-    bytesSeen = socket.bytesRead;
-    if (silentLooks * LOOK_EVERY_MS < 2 * HEARTBEAT_S * 1_000) return;
-    socket.destroy(new Error(`The broker has been silent for ${2 * HEARTBEAT_S} s.`));
-  }, LOOK_EVERY_MS).unref();
-  socket.once('close', () => clearInterval(timer));
 }

@@ -64,8 +64,8 @@ export default tseslint.config(
   },
   {
     files: ['libs/messaging/src/**/*.ts'],
-    // Leadership acks what is in the schedule queue, in which there are no tasks.
-    ignores: ['**/settlement.ts', '**/event-bus.ts', '**/leadership.ts', '**/*.spec.ts'],
+    // Deliveries sends on what settlement decides; leadership acks what is in the schedule queue, in which there are no tasks.
+    ignores: ['**/settlement.ts', '**/deliveries.ts', '**/event-bus.ts', '**/leadership.ts', '**/*.spec.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

@@ -38,6 +38,7 @@ export interface DecodedTask {
 /** What is known of a task even if its body could not be decoded. */
 export type Identity = Omit<DecodedTask, 'body'>;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const LATEST_DATE_MS = 8.64e15;
 const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
@@ -164,7 +165,7 @@ export function decodeTask(message: Message): DecodedTask {
 export function decodeJsonObject(content: Buffer): JsonObject {
   let body: unknown;
   try {
-    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content));
+    body = JSON.parse(UTF8.decode(content));
   } catch (cause) {
     throw new DiscardTask('The body is not JSON in UTF-8.', { code: 'INVALID_JSON', cause });
   }

@@ -160,7 +160,9 @@ describe('close', () => {
   it('after 3 s ends the socket of a broker that does not answer', async () => {
     jest.useFakeTimers();
     const destroy = jest.fn();
-    manager.connect({ connection: { stream: Object.assign(new EventEmitter(), { destroy, bytesRead: 0 }) } });
+    manager.connect({
+      connection: { stream: Object.assign(new EventEmitter(), { destroy, bytesRead: 0, write: jest.fn() }) },
+    });
     manager.whenClosed = new Promise(() => undefined);
     const closed = connection.close();
     await jest.advanceTimersByTimeAsync(2_999);
@@ -174,6 +176,7 @@ describe('close', () => {
 describe('a silent broker', () => {
   class FakeSocket extends EventEmitter {
     bytesRead = 0;
+    readonly write = jest.fn();
     readonly destroy = jest.fn((_error: Error) => void this.emit('close'));
   }
 

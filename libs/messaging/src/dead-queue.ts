@@ -2,7 +2,8 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, DeadLetterError } from './errors';
 import { delay } from './retry-policy';
-import { ack, giveBackAll, type Delivery } from './settlement';
+import type { Delivery } from './deliveries';
+import { ack, giveBackAll } from './settlement';
 import { deadQueueOf, reserveDeadQueue } from './topology';
 
 /** Most letters that one reading holds. An explicit prefetch: without one RabbitMQ 4 gives a consumer 2,000. */

@@ -3,7 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { systemClock } from './clock';
 import { DueTasks } from './due';
 import type { MercuryError } from './errors';
-import type { Delivery } from './settlement';
+import type { Delivery } from './deliveries';
 
 const NOW_MS = 1_800_000_000_000;
 

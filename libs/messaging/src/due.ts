@@ -7,7 +7,8 @@ import { closeChannel } from './connection';
 import { delayLevelMs, notBeforeMsOf } from './delay';
 import { BrokerError, MercuryError, brokerProblem } from './errors';
 import { backoffMs, delay, within } from './retry-policy';
-import type { Delivery, Settlement } from './settlement';
+import type { Delivery } from './deliveries';
+import type { Settlement } from './settlement';
 import { HEADER } from './task';
 import { dueQueueOf } from './topology';
 

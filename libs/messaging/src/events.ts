@@ -80,7 +80,8 @@ export class Events<EventMap extends Record<keyof EventMap, unknown[]>> {
   }
 
   emit<Name extends keyof EventMap & string>(name: Name, ...args: EventMap[Name]): void {
-    if (name === 'problem' && this.emitter.listenerCount(name) === 0) {
+    if (this.emitter.listenerCount(name) === 0) {
+      if (name !== 'problem') return;
       const problem = args[0] as MercuryError;
       process.emitWarning(problem.message, { type: 'MercuryWarning', code: problem.code });
       return;

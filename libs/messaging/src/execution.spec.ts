@@ -2,6 +2,7 @@ import type { Message } from 'amqplib';
 import { Completions } from './completions';
 import { DiscardTask, MercuryError, RetryTask } from './errors';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
+import { Slot } from './slots';
 import { MemoryKeyStore } from './memory-key-store';
 import type { Task } from './task';
 
@@ -25,15 +26,15 @@ function contextWith(runner: TaskRunner) {
 }
 
 function executing(work: (task: Task) => unknown, what = message) {
-  return execute(what, contextWith({ run: work }).context, new AbortController());
+  return execute(what, contextWith({ run: work }).context, new Slot());
 }
 
 describe('execute', () => {
   it('succeeds when the handler returns, and gives it the whole task', async () => {
     const seen: Task[] = [];
-    const abort = new AbortController();
+    const slot = new Slot();
     const { context, started } = contextWith({ run: (task) => seen.push(task) });
-    const execution = await execute(message, context, abort);
+    const execution = await execute(message, context, slot);
     expect(execution).toMatchObject({ outcome: { kind: 'success' }, identity: { id: 'order-1', attempt: 2 } });
     expect(execution.durationMs).toBeGreaterThanOrEqual(0);
     expect(seen).toEqual([
@@ -43,7 +44,7 @@ describe('execute', () => {
         body: { type: 'report', pages: 2 },
         attempt: 2,
         queue: 'reports',
-        signal: abort.signal,
+        signal: slot.signal,
       }),
     ]);
     expect(started).toEqual(seen);
@@ -103,13 +104,13 @@ describe('execute', () => {
     context.runnerOf = () => {
       throw new Error('registry');
     };
-    const { outcome } = await execute(message, context, new AbortController());
+    const { outcome } = await execute(message, context, new Slot());
     expect(outcome).toMatchObject({ kind: 'retry', failure: { message: 'Error: registry' } });
   });
 
   it('ends a type without a handler as a dead letter, without starting it', async () => {
     const { context, started } = contextWith({ run: () => undefined });
-    const { outcome, task } = await execute(arrived('{"type":"other"}'), context, new AbortController());
+    const { outcome, task } = await execute(arrived('{"type":"other"}'), context, new Slot());
     expect(outcome).toEqual({
       kind: 'dead',
       failure: { code: 'UNKNOWN_TYPE', message: 'No handler for task type "other".' },
@@ -125,7 +126,7 @@ describe('execute', () => {
     const run = jest.fn();
     const { context, started } = contextWith({ run });
     const undecodable = arrived(content, { messageId: 'order-2', type: 'report' });
-    const execution = await execute(undecodable, context, new AbortController());
+    const execution = await execute(undecodable, context, new Slot());
     expect(execution).toMatchObject({
       identity: { id: 'order-2', type: 'report' },
       task: undefined,
@@ -141,11 +142,11 @@ describe('with a memory of what has succeeded', () => {
   let completions: Completions;
 
   beforeEach(() => {
-    leaving = new AbortController();
+    leaving = new Slot();
     completions = new Completions(new MemoryKeyStore(), 60_000, leaving.signal, () => undefined);
   });
 
-  const executingWith = (run: (task: Task) => unknown, what = message, abort = new AbortController()) =>
+  const executingWith = (run: (task: Task) => unknown, what = message, abort = new Slot()) =>
     execute(what, { ...contextWith({ run }).context, completions }, abort);
 
   it('a task that has succeeded is a success again, without its handler', async () => {
@@ -167,8 +168,8 @@ describe('with a memory of what has succeeded', () => {
   });
 
   it('a handler that ends because its signal aborts has not succeeded', async () => {
-    const abort = new AbortController();
-    await executingWith(() => abort.abort(), message, abort);
+    const slot = new Slot();
+    await executingWith(() => slot.abort(new Error('The delivery was lost.')), message, slot);
     const run = jest.fn();
     await executingWith(run);
     expect(run).toHaveBeenCalledTimes(1);
@@ -197,14 +198,14 @@ describe('the time of a handler', () => {
     ['its own options allow', 50, 50],
     ['its own options allow, though the worker allows less', 5_000, 5_000],
   ])('is up after what %s: its signal aborts and the task is retried', async (_what, own, timeoutMs) => {
-    const abort = new AbortController();
+    const slot = new Slot();
     const run = () => new Promise(() => undefined);
     const { context } = contextWith(own === undefined ? { run } : { run, timeoutMs: own });
-    const execution = execute(message, context, abort);
+    const execution = execute(message, context, slot);
     await jest.advanceTimersByTimeAsync(timeoutMs - 1);
-    expect(abort.signal.aborted).toBe(false);
+    expect(slot.signal.aborted).toBe(false);
     await jest.advanceTimersByTimeAsync(1);
-    expect(abort.signal.reason).toBeInstanceOf(MercuryError);
+    expect(slot.signal.reason).toBeInstanceOf(MercuryError);
     expect((await execution).outcome).toEqual({
       kind: 'retry',
       levelMs: 10_000,
@@ -226,9 +227,9 @@ describe('the time of a handler', () => {
     ['succeeded', () => undefined],
     ['failed', () => Promise.reject(new Error('no'))],
   ])('is not counted any more after it %s: no timer is left, no signal aborts', async (_what, work) => {
-    const abort = new AbortController();
-    await execute(message, contextWith({ run: work }).context, abort);
+    const slot = new Slot();
+    await execute(message, contextWith({ run: work }).context, slot);
     expect(jest.getTimerCount()).toBe(0);
-    expect(abort.signal.aborted).toBe(false);
+    expect(slot.signal.aborted).toBe(false);
   });
 });

@@ -1,10 +1,11 @@
 import type { Message } from 'amqplib';
-import { decodeTask, identify, type Identity } from './codec';
+import { decodeTask, identify, type DecodedTask, type Identity } from './codec';
 import type { Completions } from './completions';
 import { DiscardTask, MercuryError } from './errors';
 import { firstStackLines } from './history';
 import { decideFailure, type Outcome } from './outcome';
 import type { RetryPolicy } from './retry-policy';
+import type { Slot } from './slots';
 import type { Task } from './task';
 
 /** What executes a task of one type. */
@@ -43,10 +44,10 @@ export interface Execution {
 
 /**
  * One attempt, from the bytes to the outcome: decode, find the handler, run it with its timeout, remember its success.
- * Never throws, and knows no channel. `abort` belongs to this attempt: its signal is the handler's. A handler that
- * ignores its aborted signal still has exactly this one outcome.
+ * Never throws, and knows no channel. The slot's signal is the handler's. A handler that ignores its
+ * aborted signal still has exactly this one outcome.
  */
-export async function execute(message: Message, context: ExecutionContext, abort: AbortController): Promise<Execution> {
+export async function execute(message: Message, context: ExecutionContext, slot: Slot): Promise<Execution> {
   let identity = identify(message);
   // A foreign task without an id of its own is another one at each delivery.
   const completions = message.properties.messageId === identity.id ? context.completions : undefined;
@@ -59,7 +60,7 @@ export async function execute(message: Message, context: ExecutionContext, abort
   try {
     const decoded = decodeTask(message);
     identity = decoded;
-    const known: Task = { ...decoded, queue: context.queueName, signal: abort.signal };
+    const known = taskOf(decoded, context.queueName, slot);
     task = known;
     runner = context.runnerOf(decoded.type);
     if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
@@ -67,7 +68,7 @@ export async function execute(message: Message, context: ExecutionContext, abort
     startedAtMs = performance.now();
     if (hasSucceeded === 'no') {
       context.onStart(known);
-      await within(runner.timeoutMs ?? context.handlerTimeoutMs, abort, async () => runner?.run(known));
+      await run(runner, known, runner.timeoutMs ?? context.handlerTimeoutMs, slot);
     }
     outcome = { kind: hasSucceeded === 'unknown' ? 'released' : 'success' };
   } catch (error) {
@@ -76,8 +77,8 @@ export async function execute(message: Message, context: ExecutionContext, abort
   }
   const durationMs = performance.now() - startedAtMs;
   // Before the ack. One whose signal has aborted may have ended early because of that: it is executed again.
-  if (task && hasSucceeded === 'no' && outcome.kind === 'success' && !abort.signal.aborted)
-    await completions?.add(task);
+  if (completions && task && hasSucceeded === 'no' && outcome.kind === 'success' && !slot.isAborted)
+    await completions.add(task);
   return { identity, task, outcome, isSkipped: hasSucceeded === 'yes', durationMs, stack };
 }
 
@@ -86,18 +87,26 @@ function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPol
   return { maxAttempts, delaysMs: retryDelaysMs };
 }
 
-async function within(timeoutMs: number, abort: AbortController, work: () => Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
+function taskOf(decoded: DecodedTask, queue: string, slot: Slot): Task {
+  return {
+    ...decoded,
+    queue,
+    get signal() {
+      return slot.signal;
+    },
+  };
+}
+
+function run(runner: TaskRunner, task: Task, timeoutMs: number, slot: Slot): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       const error = new MercuryError('HANDLER_TIMEOUT', `The handler did not end within ${timeoutMs} ms.`);
-      abort.abort(error);
+      slot.abort(error);
       reject(error);
     }, timeoutMs);
+    const work = async () => runner.run(task);
+    work()
+      .then(() => resolve(), reject)
+      .finally(() => clearTimeout(timer));
   });
-  try {
-    await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -4,6 +4,7 @@ import type { Clock } from './clock';
 import { isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
 import { deadLetterHeaders, replaysOf } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
+import type { Delivery } from './deliveries';
 import { appendAttempt, decodeHistory, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
@@ -17,14 +18,6 @@ const WORKER = `${hostname()}:${process.pid}`;
 const NO_RUN: Run = { durationMs: 0, stack: [] };
 
 const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
-
-/** A message as it arrived, with the only channel on which it may be acked. */
-export interface Delivery {
-  message: Message;
-  channel: ConfirmChannel;
-  /** Aborts when that channel is lost: the broker then gives the message to somebody else. */
-  lost: AbortSignal;
-}
 
 /** What an attempt leaves for the task's history, beside its outcome. */
 export interface Run {

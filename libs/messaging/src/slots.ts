@@ -1,15 +1,38 @@
 interface Waiting {
   lost: AbortSignal;
-  resolve: (slot: AbortController | undefined) => void;
+  resolve: (slot: Slot | undefined) => void;
+}
+
+/** What runs in a slot can be told to stop. The signal is made for those who ask for it: it costs more than a short task. */
+export class Slot {
+  private controller: AbortController | undefined;
+  private reason: Error | undefined;
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.reason) this.controller.abort(this.reason);
+    }
+    return this.controller.signal;
+  }
+
+  get isAborted(): boolean {
+    return this.reason !== undefined;
+  }
+
+  abort(reason: Error): void {
+    this.reason ??= reason;
+    this.controller?.abort(reason);
+  }
 }
 
 /**
- * The slots of a worker, each an AbortController for what runs in it. The broker keeps to the capacity by its prefetch,
+ * The slots of a worker. The broker keeps to the capacity by its prefetch,
  * but counts from zero on a new channel: handlers that still run for a lost one keep their slots here, and what arrives
  * meanwhile waits.
  */
 export class Slots {
-  private readonly running = new Set<AbortController>();
+  private readonly running = new Set<Slot>();
   private waiting: Waiting[] = [];
   private whenIdle: (() => void)[] = [];
 
@@ -23,7 +46,7 @@ export class Slots {
    * Runs the work once a slot is free, unless its delivery is lost by then. Resolves or rejects as the work does.
    * @param lost aborts when somebody else gets the delivery.
    */
-  async run(lost: AbortSignal, work: (slot: AbortController) => Promise<void>): Promise<void> {
+  async run(lost: AbortSignal, work: (slot: Slot) => Promise<void>): Promise<void> {
     const slot = this.running.size < this.capacity ? this.hold() : await this.untilFree(lost);
     if (!slot) return;
     try {
@@ -47,19 +70,19 @@ export class Slots {
     if (this.running.size > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
 
-  private hold(): AbortController {
-    const slot = new AbortController();
+  private hold(): Slot {
+    const slot = new Slot();
     this.running.add(slot);
     return slot;
   }
 
-  private untilFree(lost: AbortSignal): Promise<AbortController | undefined> {
+  private untilFree(lost: AbortSignal): Promise<Slot | undefined> {
     for (const { resolve } of this.waiting.filter((earlier) => earlier.lost.aborted)) resolve(undefined);
     this.waiting = this.waiting.filter((earlier) => !earlier.lost.aborted);
     return new Promise((resolve) => this.waiting.push({ lost, resolve }));
   }
 
-  private free(slot: AbortController): void {
+  private free(slot: Slot): void {
     this.running.delete(slot);
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
       next.resolve(next.lost.aborted ? undefined : this.hold());

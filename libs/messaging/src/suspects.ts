@@ -1,5 +1,5 @@
 import type { ConfirmChannel, Message } from 'amqplib';
-import type { Delivery } from './settlement';
+import type { Deliveries, Delivery } from './deliveries';
 import { delay } from './retry-policy';
 import { suspectQueueOf } from './topology';
 
@@ -51,22 +51,22 @@ export class Suspects {
    * Asks for suspects from time to time, also for those of workers that died over them; a suspect is taken only when
    * nothing runs, so that nobody else's end is counted against it. Ends with the channel or the worker.
    */
-  async watch(channel: ConfirmChannel, lost: AbortSignal): Promise<void> {
+  async watch(channel: ConfirmChannel, deliveries: Deliveries, lost: AbortSignal): Promise<void> {
     while (!lost.aborted && !this.host.leaving.aborted) {
       await this.untilNextLook(lost);
       if (lost.aborted || this.host.leaving.aborted) return;
       const { messageCount } = await channel.checkQueue(this.queue);
-      if (messageCount > 0) await this.takeTurn(channel, lost);
+      if (messageCount > 0) await this.takeTurn(channel, deliveries, lost);
     }
   }
 
-  private async takeTurn(channel: ConfirmChannel, lost: AbortSignal): Promise<void> {
+  private async takeTurn(channel: ConfirmChannel, deliveries: Deliveries, lost: AbortSignal): Promise<void> {
     const untilMs = performance.now() + TURN_MS;
     await this.host.pause();
     while (!lost.aborted && !this.host.leaving.aborted && performance.now() < untilMs) {
       const message = await channel.get(this.queue);
       if (!message) break;
-      await this.host.runAlone({ message, channel, lost });
+      await this.host.runAlone(deliveries.of(message));
     }
     // Of a lost channel nothing is left to resume: a new one consumes by itself.
     if (!lost.aborted) await this.host.resume();

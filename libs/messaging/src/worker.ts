@@ -12,8 +12,9 @@ import { execute, type TaskRunner } from './execution';
 import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
-import { Settlement, type Delivery, type Run } from './settlement';
-import { Slots } from './slots';
+import { Deliveries, type Delivery } from './deliveries';
+import { Settlement, type Run } from './settlement';
+import { Slots, type Slot } from './slots';
 import { Suspects, isSuspect, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
@@ -225,11 +226,15 @@ export abstract class Worker<Body = JsonObject> {
     });
     channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
     // The first deliveries may come together with the broker's answer: they begin when `start` has resolved.
+    let hasBegun = false;
     let begin: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => (begin = resolve));
+    const deliveries = new Deliveries(channel, lost.signal);
     const onMessage = (message: Message | null) => {
-      if (message) void begun.then(() => this.take({ message, channel, lost: lost.signal }));
-      else end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));
+      if (!message) return end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));
+      const delivery = deliveries.of(message);
+      if (hasBegun) this.take(delivery);
+      else void begun.then(() => this.take(delivery));
     };
     try {
       // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
@@ -242,9 +247,10 @@ export abstract class Worker<Body = JsonObject> {
         this.currentProblem = undefined;
         this.events.emit('ready');
       }
+      hasBegun = true;
       begin();
       // It fails with the channel only, which ends this as well.
-      void this.suspects.watch(channel, lost.signal).catch(() => undefined);
+      void this.suspects.watch(channel, deliveries, lost.signal).catch(() => undefined);
       void this.due.forward(lost.signal);
       const problem = await ended;
       if (problem) throw problem;
@@ -293,22 +299,22 @@ export abstract class Worker<Body = JsonObject> {
       });
   }
 
-  private async execute(delivery: Delivery, abort: AbortController): Promise<void> {
-    if (!isSuspect(delivery.message)) return this.attempt(delivery, abort);
+  private async execute(delivery: Delivery, slot: Slot): Promise<void> {
+    if (!isSuspect(delivery.message)) return this.attempt(delivery, slot);
     const identity = identify(delivery.message);
     this.events.emit('problem', suspected(identity.id));
     if (await this.settlement.setAside(delivery, identity)) this.suspects.look();
   }
 
   /** It had its chances alone, too: whoever else may have ended those processes, it was the only one that ran. */
-  private async executeSuspect(delivery: Delivery, abort: AbortController): Promise<void> {
-    if (!isSuspect(delivery.message)) return this.attempt(delivery, abort);
+  private async executeSuspect(delivery: Delivery, slot: Slot): Promise<void> {
+    if (!isSuspect(delivery.message)) return this.attempt(delivery, slot);
     const message = 'The worker ended each time while this task ran alone: it kills its process.';
     const outcome: Outcome = { kind: 'dead', failure: { code: 'WORKER_LOST', message } };
     await this.settle(delivery, identify(delivery.message), outcome, { durationMs: 0, stack: [] });
   }
 
-  private async attempt(delivery: Delivery, abort: AbortController): Promise<void> {
+  private async attempt(delivery: Delivery, slot: Slot): Promise<void> {
     if (this.leaving.signal.aborted) {
       await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
       return;
@@ -321,7 +327,7 @@ export abstract class Worker<Body = JsonObject> {
       onStart: (task: Task) => this.events.emit('started', task),
       completions: this.completions,
     };
-    const { identity, task, outcome, isSkipped, ...run } = await execute(delivery.message, context, abort);
+    const { identity, task, outcome, isSkipped, ...run } = await execute(delivery.message, context, slot);
     if (!isSkipped) return this.settle(delivery, identity, outcome, run);
     if ((await this.settlement.settle(delivery, identity, outcome, run)) && task) this.events.emit('skipped', task);
   }

@@ -12,6 +12,7 @@ import { of } from 'rxjs';
 import { Connection } from '../connection';
 import { DiscardTask } from '../errors';
 import { execute, type TaskRunner } from '../execution';
+import { Slot } from '../slots';
 import type { Outcome } from '../outcome';
 import { connectWorker } from './connect-worker';
 import { MessagingConnections } from './messaging.connections';
@@ -93,7 +94,7 @@ async function outcomeOf(body: object): Promise<Outcome> {
   const message = { content, fields: {}, properties: { messageId: 'order-1' } } as unknown as Message;
   const policy = { maxAttempts: 2, delaysMs: [1_000] };
   const context = { queueName: 'tasks', policy, handlerTimeoutMs: 1_000, runnerOf, onStart: () => undefined };
-  return (await execute(message, context, new AbortController())).outcome;
+  return (await execute(message, context, new Slot())).outcome;
 }
 
 describe('@TaskHandler', () => {

@@ -6,6 +6,7 @@ import { execute } from '../execution';
 import type { Outcome } from '../outcome';
 import { Publisher } from '../publisher';
 import { Settlement } from '../settlement';
+import { Slot } from '../slots';
 import { HEADER, type JsonObject, type Task } from '../task';
 import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../topology';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
@@ -77,7 +78,7 @@ export async function runTask<Body extends object = JsonObject>(
   const run = (task: Task) =>
     typeof handler === 'function' ? handler(task as Task<Body>) : handler.handler(task as Task<Body>);
   const context = { queueName, policy, handlerTimeoutMs, runnerOf: () => ({ run }), onStart: nothing };
-  const execution = await execute(message, context, new AbortController());
+  const execution = await execute(message, context, new Slot());
   const { identity, outcome, durationMs } = execution;
   await settlement.settle({ message, channel, lost: new AbortController().signal }, identity, outcome, execution);
   const result = { outcome, id: identity.id, durationMs, movedTo: movedTo(broker, queueName, outcome) };

@@ -1,0 +1,118 @@
+import type { Message } from 'amqplib';
+import { Deliveries } from './deliveries';
+
+const message = (deliveryTag: number) => ({ fields: { deliveryTag } }) as Message;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Keeps the account that a broker keeps. */
+class FakeBroker {
+  readonly told: string[] = [];
+  readonly outstanding = new Set<number>();
+  readonly acked = new Set<number>();
+
+  ack({ fields: { deliveryTag } }: Message, allUpTo = false): void {
+    this.told.push(`ack ${deliveryTag}${allUpTo ? ' and all before' : ''}`);
+    const tags = allUpTo ? [...this.outstanding].filter((tag) => tag <= deliveryTag) : [deliveryTag];
+    for (const tag of tags) {
+      if (!this.outstanding.delete(tag)) throw new Error(`Tag ${tag} is not outstanding.`);
+      this.acked.add(tag);
+    }
+  }
+
+  nack({ fields: { deliveryTag } }: Message): void {
+    this.told.push(`nack ${deliveryTag}`);
+    if (!this.outstanding.delete(deliveryTag)) throw new Error(`Tag ${deliveryTag} is not outstanding.`);
+  }
+}
+
+let broker: FakeBroker;
+let deliveries: Deliveries;
+
+beforeEach(() => {
+  broker = new FakeBroker();
+  deliveries = new Deliveries(broker, new AbortController().signal);
+});
+
+function deliver(...tags: number[]): void {
+  for (const tag of tags) {
+    broker.outstanding.add(tag);
+    deliveries.of(message(tag));
+  }
+}
+
+it('tells all that ended in one turn with one ack', async () => {
+  deliver(1, 2, 3, 4);
+  for (const tag of [2, 1, 3]) deliveries.ack(message(tag));
+  expect(broker.told).toEqual([]);
+  await turn();
+  expect(broker.told).toEqual(['ack 3 and all before']);
+  deliveries.ack(message(4));
+  await turn();
+  expect(broker.told.slice(1)).toEqual(['ack 4 and all before']);
+});
+
+it('tells each by itself that comes after an open one', async () => {
+  deliver(1, 2, 3, 4, 5);
+  for (const tag of [1, 2, 5, 4]) deliveries.ack(message(tag));
+  await turn();
+  expect(broker.told).toEqual(['ack 5', 'ack 4', 'ack 2 and all before']);
+  expect([...broker.outstanding]).toEqual([3]);
+  deliveries.ack(message(3));
+  await turn();
+  expect(broker.told.at(-1)).toBe('ack 3 and all before');
+});
+
+it('gives back at once, and goes on over the gap', async () => {
+  deliver(1, 2, 3);
+  deliveries.ack(message(1));
+  deliveries.nack(message(2), false, true);
+  deliveries.ack(message(3));
+  await turn();
+  expect(broker.told).toEqual(['nack 2', 'ack 3 and all before']);
+  expect([...broker.acked]).toEqual([1, 3]);
+});
+
+it('has told the broker before anything goes on that waited for the end', async () => {
+  deliver(1);
+  const settle = async () => deliveries.ack(message(1));
+  await settle();
+  expect(broker.told).toEqual(['ack 1 and all before']);
+});
+
+it('never acks early, and acks everything, whatever the order', async () => {
+  for (let round = 0; round < 300; round++) {
+    broker = new FakeBroker();
+    deliveries = new Deliveries(broker, new AbortController().signal);
+    const running: number[] = [];
+    const ended = new Set<number>();
+    let lastTag = 0;
+    for (let step = 0; step < 40 || running.length > 0; step++) {
+      if (step < 40 && Math.random() < 0.6) {
+        deliver(++lastTag);
+        running.push(lastTag);
+      } else if (running.length > 0) {
+        const [tag = 0] = running.splice(Math.floor(Math.random() * running.length), 1);
+        if (Math.random() < 0.1) deliveries.nack(message(tag), false, true);
+        else {
+          ended.add(tag);
+          deliveries.ack(message(tag));
+        }
+      }
+      if (Math.random() < 0.2) await Promise.resolve();
+      for (const tag of broker.acked) expect(ended.has(tag)).toBe(true);
+    }
+    await turn();
+    expect([...broker.acked].sort((a, b) => a - b)).toEqual([...ended].sort((a, b) => a - b));
+    expect(broker.outstanding.size).toBe(0);
+  }
+});
+
+it('says nothing on a channel that is closed', async () => {
+  deliver(1);
+  broker.ack = () => {
+    throw new Error('Channel closed');
+  };
+  deliveries.ack(message(1));
+  await turn();
+  expect(broker.told).toEqual([]);
+});

@@ -140,9 +140,15 @@ export function identify(message: Message): Identity {
     id: isTaskId(messageId) ? messageId : uuidv7(),
     type: typeof type === 'string' ? type : '',
     attempt: typeof attempt === 'number' && Number.isInteger(attempt) && attempt >= 1 ? attempt : 1,
-    enqueuedAtMs: [enqueuedAtMs, Number(timestamp) * 1000].find(isTimestamp) ?? Date.now(),
+    enqueuedAtMs: isTimestamp(enqueuedAtMs) ? enqueuedAtMs : (sentAtMs(timestamp) ?? Date.now()),
     headers: own,
   };
+}
+
+/** By the property of a foreign program, which counts in seconds. */
+function sentAtMs(timestamp: unknown): number | undefined {
+  const atMs = Number(timestamp) * 1000;
+  return isTimestamp(atMs) ? atMs : undefined;
 }
 
 /**
@@ -150,15 +156,15 @@ export function identify(message: Message): Identity {
  * @throws DiscardTask `INVALID_JSON`, `NOT_AN_OBJECT`, `NO_TYPE`: another attempt would read the same bytes.
  */
 export function decodeTask(message: Message): DecodedTask {
-  const identity = identify(message);
+  const { id, type: ownType, attempt, enqueuedAtMs, headers } = identify(message);
   const body = decodeJsonObject(message.content);
-  const type = identity.type === '' ? body['type'] : identity.type;
+  const type = ownType === '' ? body['type'] : ownType;
   if (!isTaskType(type)) {
     throw new DiscardTask('The message has no type, neither as a property nor as a string in its body.', {
       code: 'NO_TYPE',
     });
   }
-  return { ...identity, type, body };
+  return { id, type, body, attempt, enqueuedAtMs, headers };
 }
 
 /** @throws DiscardTask `INVALID_JSON`, `NOT_AN_OBJECT`. */

@@ -6,7 +6,7 @@ import { firstStackLines } from './history';
 import { decideFailure, type Outcome } from './outcome';
 import type { RetryPolicy } from './retry-policy';
 import type { Slot } from './slots';
-import type { Task } from './task';
+import type { JsonObject, Task } from './task';
 
 /** What executes a task of one type. */
 export interface TaskRunner {
@@ -60,7 +60,7 @@ export async function execute(message: Message, context: ExecutionContext, slot:
   try {
     const decoded = decodeTask(message);
     identity = decoded;
-    const known = taskOf(decoded, context.queueName, slot);
+    const known = new RunningTask(decoded, context.queueName, slot);
     task = known;
     runner = context.runnerOf(decoded.type);
     if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
@@ -87,14 +87,33 @@ function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPol
   return { maxAttempts, delaysMs: retryDelaysMs };
 }
 
-function taskOf(decoded: DecodedTask, queue: string, slot: Slot): Task {
-  return {
-    ...decoded,
-    queue,
-    get signal() {
-      return slot.signal;
-    },
-  };
+/** What a handler gets. Its signal is made when the handler asks for it. */
+class RunningTask implements Task {
+  readonly id: string;
+  readonly type: string;
+  readonly body: JsonObject;
+  readonly attempt: number;
+  readonly enqueuedAtMs: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly #slot: Slot;
+
+  constructor(
+    { id, type, body, attempt, enqueuedAtMs, headers }: DecodedTask,
+    readonly queue: string,
+    slot: Slot,
+  ) {
+    this.id = id;
+    this.type = type;
+    this.body = body;
+    this.attempt = attempt;
+    this.enqueuedAtMs = enqueuedAtMs;
+    this.headers = headers;
+    this.#slot = slot;
+  }
+
+  get signal(): AbortSignal {
+    return this.#slot.signal;
+  }
 }
 
 function run(runner: TaskRunner, task: Task, timeoutMs: number, slot: Slot): Promise<void> {

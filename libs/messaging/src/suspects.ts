@@ -1,5 +1,6 @@
 import type { ConfirmChannel, Message } from 'amqplib';
 import type { Deliveries, Delivery } from './deliveries';
+import { MercuryError } from './errors';
 import { delay } from './retry-policy';
 import { suspectQueueOf } from './topology';
 
@@ -28,6 +29,12 @@ export interface SuspectHost {
 export function isSuspect(message: Message): boolean {
   const count: unknown = message.properties.headers?.['x-delivery-count'];
   return typeof count === 'number' && count >= MOST_UNENDED_DELIVERIES;
+}
+
+/** What is told of it. */
+export function suspected(id: string): MercuryError {
+  const message = `Task ${id} was delivered again and again without an end: it runs alone from now on.`;
+  return new MercuryError('TASK_SUSPECTED', message);
 }
 
 /** Looks after the suspects of a queue: they wait in a queue of their own and run one by one, beside nothing else. */

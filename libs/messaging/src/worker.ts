@@ -8,14 +8,14 @@ import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
 import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
-import { execute, type TaskRunner } from './execution';
+import { execute, type ExecutionContext, type TaskRunner } from './execution';
 import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
 import { Deliveries, type Delivery } from './deliveries';
 import { Settlement, type Run } from './settlement';
 import { Slots, type Slot } from './slots';
-import { Suspects, isSuspect, type SuspectHost } from './suspects';
+import { Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
 
@@ -63,6 +63,7 @@ export abstract class Worker<Body = JsonObject> {
   /** Undefined without a key store. */
   private readonly completions: Completions | undefined;
   private readonly due: DueTasks;
+  private readonly context: ExecutionContext;
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -87,6 +88,12 @@ export abstract class Worker<Body = JsonObject> {
     this.slots = new Slots(this.config.capacity);
     this.suspects = new Suspects(queueName, this.suspectHost());
     if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
+    this.context = {
+      ...this.config,
+      runnerOf: (type) => this.runnerOf(type),
+      onStart: (task) => this.events.emit('started', task),
+      completions: this.completions,
+    };
     const openChannel = () => this.broker.connections.consuming.openChannel();
     this.due = new DueTasks(queueName, this.settlement, {
       leaving: this.leaving.signal,
@@ -319,17 +326,10 @@ export abstract class Worker<Body = JsonObject> {
       await this.settlement.settle(delivery, identify(delivery.message), { kind: 'released' });
       return;
     }
-    const context = {
-      queueName: this.config.queueName,
-      policy: this.config.policy,
-      handlerTimeoutMs: this.config.handlerTimeoutMs,
-      runnerOf: (type: string) => this.runnerOf(type),
-      onStart: (task: Task) => this.events.emit('started', task),
-      completions: this.completions,
-    };
-    const { identity, task, outcome, isSkipped, ...run } = await execute(delivery.message, context, slot);
-    if (!isSkipped) return this.settle(delivery, identity, outcome, run);
-    if ((await this.settlement.settle(delivery, identity, outcome, run)) && task) this.events.emit('skipped', task);
+    const execution = await execute(delivery.message, this.context, slot);
+    const { identity, task, outcome } = execution;
+    if (!execution.isSkipped) return this.settle(delivery, identity, outcome, execution);
+    if ((await this.settlement.settle(delivery, identity, outcome)) && task) this.events.emit('skipped', task);
   }
 
   private async settle(delivery: Delivery, identity: Identity, outcome: Outcome, run: Run): Promise<void> {
@@ -377,9 +377,4 @@ export abstract class Worker<Body = JsonObject> {
       .finally(() => (this.declaring = undefined));
     return this.declaring;
   }
-}
-
-function suspected(id: string): MercuryError {
-  const message = `Task ${id} was delivered again and again without an end: it runs alone from now on.`;
-  return new MercuryError('TASK_SUSPECTED', message);
 }

@@ -11,7 +11,8 @@ import { endOnSignal } from './signals';
 
 /**
  * `npm run bench`: measures Mercury beside its peers and prints what is printed here, in Markdown; what it does meanwhile
- * goes to stderr. Exit code 1: it could not measure, or with --short a ratio is worse than half of its goal.
+ * goes to stderr. Exit code 1: it could not measure, or with --short a ratio is worse than half of its goal
+ * in every round.
  */
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
@@ -51,7 +52,7 @@ function isGrosslyMissed(goals: readonly GoalResult[], say: (line: string) => vo
   const ratios = Object.fromEntries(goals.map((goal) => [keyOf(goal), Number(goal.value.toFixed(3))]));
   console.log(JSON.stringify({ benchmark: ratios }));
   const missed = goals.filter((goal) => goal.isGrosslyMissed);
-  for (const goal of missed) say(`Worse than half of its goal: ${keyOf(goal)}`);
+  for (const goal of missed) say(`Worse than half of its goal in every round: ${keyOf(goal)}`);
   return missed.length > 0;
 }
 

@@ -40,7 +40,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     .parse([...args], { from: 'user' })
     .opts<Flags>();
   if (flags.list) {
-    for (const { name, title } of WORKS) console.log(`${name.padEnd(12)} ${title}`);
+    for (const { name, title } of WORKS) console.log(`${name.padEnd(16)} ${title}`);
     for (const name of PEER_NAMES) console.log(`  --peers ${name.padEnd(24)} ${PEERS[name].title}`);
     return undefined;
   }

@@ -4,7 +4,7 @@ import type { Case, Work } from './works/work';
 
 /**
  * Measures each case once per round, all cases before the next round, and each round begins with another one: so that
- * what the machine does beside it falls on all alike.
+ * what the machine does beside it falls on all alike. Resolves to what could not be measured.
  */
 export async function runRounds(
   work: Work,
@@ -13,15 +13,24 @@ export async function runRounds(
   rig: Rig,
   samples: Samples,
   say: (line: string) => void,
-): Promise<void> {
+): Promise<string[]> {
+  const failures: string[] = [];
   for (let round = 1; round <= rounds; round++) {
     for (const { variant, row, measure } of rotated(cases, round - 1)) {
-      const metrics = await measure(rig);
-      samples.add({ work: work.name, variant, row, round, metrics });
-      const numbers = Object.entries(metrics).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
-      say(`${work.name} ${round}/${rounds} ${[variant, row].join(' ').trim()}: ${numbers.join(', ')}`);
+      const what = `${work.name} ${round}/${rounds} ${[variant, row].join(' ').trim()}`;
+      try {
+        const metrics = await measure(rig);
+        samples.add({ work: work.name, variant, row, round, metrics });
+        const numbers = Object.entries(metrics).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
+        say(`${what}: ${numbers.join(', ')}`);
+      } catch (error) {
+        // The rounds of an hour are not given up for one of them.
+        failures.push(what);
+        say(`${what}: ${String(error)}`);
+      }
     }
   }
+  return failures;
 }
 
 export function rotated<Item>(items: readonly Item[], by: number): Item[] {

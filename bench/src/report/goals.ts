@@ -16,18 +16,19 @@ export interface Goal {
 export interface GoalResult extends Goal {
   value: number;
   isMet: boolean;
-  /** Worse than half of the goal: more than noise can explain. */
+  /** In every round worse than half of the goal: more than noise can explain. */
   isGrosslyMissed: boolean;
 }
 
 /** Only those that this run has measured. */
 export function resultsOf(goals: readonly Goal[], samples: Samples): GoalResult[] {
   return goals.flatMap((goal) => {
-    const value = (goal.to ? samples.ratio(goal.of, goal.to) : samples.spread(goal.of))?.median;
-    if (value === undefined) return [];
+    const spread = goal.to ? samples.ratio(goal.of, goal.to) : samples.spread(goal.of);
+    if (!spread) return [];
+    const { median: value, least, most } = spread;
     const { atLeast = -Infinity, atMost = Infinity, isNoisy = false } = goal;
     const isMet = value >= atLeast && value <= atMost;
-    return [{ ...goal, value, isMet, isGrosslyMissed: !isNoisy && (value < atLeast / 2 || value > atMost * 2) }];
+    return [{ ...goal, value, isMet, isGrosslyMissed: !isNoisy && (most < atLeast / 2 || least > atMost * 2) }];
   });
 }
 

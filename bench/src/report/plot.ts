@@ -4,9 +4,7 @@ import type { Scale, Work } from '../works/work';
 import type { Samples } from './samples';
 
 interface Bar {
-  work: string;
   row: string;
-  metric: string;
   median: number;
   least: number;
   most: number;
@@ -17,21 +15,21 @@ export async function plotOf(works: readonly Work[], scale: Scale, samples: Samp
   const panels = works.flatMap((work) =>
     work.columns
       .filter(({ hasRatio }) => hasRatio)
-      .map(({ metric, heading }) => panelOf(work.title, heading, barsOf(work, metric, scale, samples))),
+      .map(({ metric, heading }) => panelOf(`${work.name}: ${heading}`, barsOf(work, metric, scale, samples))),
   );
   const spec: TopLevelSpec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    config: { view: { stroke: null }, background: 'white' },
+    config: { view: { stroke: null }, background: 'white', title: { anchor: 'start' } },
     columns: 2,
     concat: panels,
   };
   return new View(parse(compile(spec).spec), { renderer: 'none' }).toSVG();
 }
 
-function panelOf(title: string, heading: string, bars: readonly Bar[]) {
+function panelOf(title: string, bars: readonly Bar[]) {
   const y = { field: 'row', type: 'nominal' as const, sort: null, title: null };
   return {
-    title: `${title}: ${heading}`,
+    title,
     width: 360,
     data: { values: [...bars] },
     layer: [
@@ -39,7 +37,7 @@ function panelOf(title: string, heading: string, bars: readonly Bar[]) {
         mark: { type: 'bar' as const },
         encoding: {
           y,
-          x: { field: 'median', type: 'quantitative' as const, title: heading },
+          x: { field: 'median', type: 'quantitative' as const, title: null },
           color: {
             condition: { test: "indexof(datum.row, 'Mercury') >= 0", value: '#c2410c' },
             value: '#94a3b8',
@@ -57,6 +55,6 @@ function panelOf(title: string, heading: string, bars: readonly Bar[]) {
 function barsOf(work: Work, metric: string, scale: Scale, samples: Samples): Bar[] {
   return work.casesOf(scale).flatMap(({ variant, row, title }) => {
     const spread = samples.spread({ work: work.name, variant, row, metric });
-    return spread ? [{ work: work.name, row: [title, variant].join(' ').trim(), metric, ...spread }] : [];
+    return spread ? [{ row: [title, variant].join(' ').trim(), ...spread }] : [];
   });
 }

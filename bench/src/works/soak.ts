@@ -14,7 +14,7 @@ const SAMPLE_EVERY_S = 2;
 
 export const soak: Work = {
   name: 'soak',
-  title: `Soak: ${SECONDS / 60} minutes at ${RATE_PER_S.toLocaleString('en')}/s; the slope of memory after the first ${WARM_UP_S / 60}`,
+  title: `Soak: ${SECONDS / 60} minutes at ${RATE_PER_S.toLocaleString('en')}/s; memory grows by so much after the first ${WARM_UP_S / 60}`,
   baseline: '',
   columns: [
     { metric: 'senderMibPerMin', heading: 'client MiB/min', digits: 2, hasRatio: false },

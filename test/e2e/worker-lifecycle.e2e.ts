@@ -92,6 +92,35 @@ describe('stop', () => {
     expect(await bench.rabbit.depth(bench.queueName)).toBe(0);
   });
 
+  it.each<[string, (number: number) => number]>([
+    ['together', () => 0],
+    ['one after the other', (number) => number / 10],
+    ['in any order', () => Math.random() * 30],
+  ])('has told the broker of all that have succeeded, also when many end %s', async (_how, delayOfMs) => {
+    const count = 200;
+    const hold = gate();
+    const worker = bench.worker(
+      async ({ body }) => {
+        await hold.opened;
+        await pause(delayOfMs(Number(body['number'])));
+      },
+      { capacity: count },
+    );
+    await worker.start();
+    const sender = bench.client();
+    await Promise.all(Array.from({ length: count }, (_, number) => sender.put({ type: 'report', number })));
+    await worker.seen.atLeast(count);
+    const stopped = worker.stop();
+    hold.open();
+    await stopped;
+    // What comes again comes before what is put now.
+    await sender.put({ type: 'marker' });
+    const next = bench.worker(() => undefined, { capacity: 1 });
+    await next.start();
+    await next.seen.atLeast(1);
+    expect(next.seen.values.map(({ type }) => type)).toEqual(['marker']);
+  });
+
   it('leaves what it did not start in the queue, with its attempt number', async () => {
     const hold = gate();
     const sender = bench.client();

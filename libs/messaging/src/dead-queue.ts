@@ -51,6 +51,7 @@ export class HeldLetters<Found> {
   readonly letters: HeldLetter<Found>[] = [];
   heldCount = 0;
   private takenCount = 0;
+  private consumerTag: string | undefined;
   private readonly lost = new AbortController();
 
   private constructor(
@@ -100,9 +101,13 @@ export class HeldLetters<Found> {
 
   /**
    * Gives back what was not taken out, and waits until it is there: the next reading would miss what is still on its way.
-   * By nack, which alone does not count toward the delivery limit of RabbitMQ 4.3.
+   * By nack, which alone does not count toward the delivery limit of RabbitMQ 4.3. The consumer ends first: what is given
+   * back must not come here again. And not before: its end makes the broker tell the queue of all acks, some of which it may
+   * hold back, and would drop with the channel (rabbit_fifo_client, 4.3: `cancel_checkout`).
    */
   async giveBack(): Promise<void> {
+    const { consumerTag } = this;
+    if (consumerTag !== undefined) await this.channel.cancel(consumerTag).catch(() => undefined);
     if (!this.lost.signal.aborted) giveBackAll(this.channel);
     const backCount = this.heldCount - this.takenCount;
     const deadlineMs = performance.now() + BACK_MS;
@@ -128,15 +133,16 @@ export class HeldLetters<Found> {
     const complete = new AbortController();
     const silence = setTimeout(() => complete.abort(), SILENCE_MS);
     const onMessage = (message: Message | null) => {
+      // Letters that died meanwhile come in the place of those that were taken out. They go back, too.
+      if (complete.signal.aborted) return;
       if (message) this.remember(message);
       silence.refresh();
       if (!message || this.heldCount >= wanted) complete.abort();
     };
     try {
-      const { consumerTag } = await this.channel.consume(this.deadQueue, onMessage);
+      ({ consumerTag: this.consumerTag } = await this.channel.consume(this.deadQueue, onMessage));
       await aborted(AbortSignal.any([complete.signal, this.lost.signal, signal]));
       this.lost.signal.throwIfAborted();
-      await this.channel.cancel(consumerTag);
       signal.throwIfAborted();
     } finally {
       clearTimeout(silence);

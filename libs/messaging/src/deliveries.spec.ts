@@ -80,7 +80,7 @@ it('has told the broker before anything goes on that waited for the end', async 
 });
 
 it('never acks early, and acks everything, whatever the order', async () => {
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 60; round++) {
     broker = new FakeBroker();
     deliveries = new Deliveries(broker, new AbortController().signal);
     const running: number[] = [];
@@ -115,4 +115,42 @@ it('says nothing on a channel that is closed', async () => {
   deliveries.ack(message(1));
   await turn();
   expect(broker.told).toEqual([]);
+});
+
+describe('while it drains', () => {
+  beforeEach(() => jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'setImmediate', 'nextTick'] }));
+  afterEach(() => jest.useRealTimers());
+
+  it('tells seldom, and only runs that reach back to the oldest open one', async () => {
+    deliver(1, 2, 3, 4, 5);
+    deliveries.drain();
+    for (const tag of [1, 2, 4]) deliveries.ack(message(tag));
+    await turn();
+    expect(broker.told).toEqual([]);
+    jest.advanceTimersByTime(100);
+    expect(broker.told).toEqual(['ack 2 and all before']);
+    deliveries.ack(message(3));
+    jest.advanceTimersByTime(100);
+    expect(broker.told.slice(1)).toEqual(['ack 4 and all before']);
+  });
+
+  it('tells at once when nothing is open any more', async () => {
+    deliver(1, 2, 3);
+    deliveries.drain();
+    for (const tag of [3, 1]) deliveries.ack(message(tag));
+    deliveries.ack(message(2));
+    await Promise.resolve();
+    expect(broker.told).toEqual(['ack 3 and all before']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('tells everything that has ended before the channel closes, though others have not', () => {
+    deliver(1, 2, 3);
+    deliveries.drain();
+    for (const tag of [1, 3]) deliveries.ack(message(tag));
+    deliveries.finish();
+    expect(broker.told).toEqual(['ack 3', 'ack 1 and all before']);
+    expect([...broker.outstanding]).toEqual([2]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
 });

@@ -11,6 +11,9 @@ export interface Delivery {
   lost: AbortSignal;
 }
 
+/** While it drains, so often is the broker told what has ended. */
+const TELL_EVERY_MS = 100;
+
 /**
  * The deliveries of one channel. Their acks take as few messages as they need: what has ended by the end of a turn is told
  * at once, and a run that reaches back to the oldest open delivery is one ack. Nothing is acked that has not ended, because
@@ -21,6 +24,8 @@ export class Deliveries implements AckChannel {
   private readonly open = new Set<number>();
   private ended: Message[] = [];
   private isScheduled = false;
+  private isDraining = false;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly channel: AckChannel,
@@ -35,10 +40,13 @@ export class Deliveries implements AckChannel {
   ack(message: Message): void {
     this.open.delete(message.fields.deliveryTag);
     this.ended.push(message);
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    // Behind what ends in the same turn, and before anything that waits for this one's end, such as closing the channel.
-    queueMicrotask(() => this.tell());
+    if (this.isDraining && this.open.size > 0) {
+      this.timer ??= setTimeout(() => this.tell(), TELL_EVERY_MS);
+    } else if (!this.isScheduled) {
+      this.isScheduled = true;
+      // Behind what ends in the same turn, and before anything that waits for this one's end, such as closing the channel.
+      queueMicrotask(() => this.tell());
+    }
   }
 
   nack(message: Message, allUpTo: false, requeue: boolean): void {
@@ -46,19 +54,41 @@ export class Deliveries implements AckChannel {
     this.channel.nack(message, allUpTo, requeue);
   }
 
+  /**
+   * The worker takes no more. From now on acks are few: RabbitMQ holds them back on the channel while more than some
+   * 30 are under way to a quorum queue, and drops what it holds when the channel closes (rabbit_fifo_client, 4.3: `slow`).
+   * Tasks that have succeeded would come again.
+   */
+  drain(): void {
+    this.isDraining = true;
+  }
+
+  /** Tells everything that has ended, before the channel is closed. */
+  finish(): void {
+    this.isDraining = false;
+    this.tell();
+  }
+
   private tell(): void {
     this.isScheduled = false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
     const [oldestOpen = Infinity] = this.open;
-    let last: Message | undefined;
+    const isLater = ({ fields }: Message) => fields.deliveryTag > oldestOpen;
+    const later = this.ended.filter(isLater);
+    const last = latestOf(this.ended.filter((message) => !isLater(message)));
+    this.ended = this.isDraining ? later : [];
     try {
-      for (const message of this.ended.splice(0)) {
-        const { deliveryTag } = message.fields;
-        if (deliveryTag > oldestOpen) this.channel.ack(message);
-        else if (deliveryTag > (last?.fields.deliveryTag ?? 0)) last = message;
-      }
+      if (!this.isDraining) for (const message of later) this.channel.ack(message);
       if (last) this.channel.ack(last, true);
     } catch {
       // The channel is closed: its deliveries are back in the queue, so there is nothing to save.
     }
   }
+}
+
+function latestOf(messages: readonly Message[]): Message | undefined {
+  let latest = messages[0];
+  for (const message of messages) if (message.fields.deliveryTag > (latest?.fields.deliveryTag ?? 0)) latest = message;
+  return latest;
 }

@@ -7,7 +7,7 @@ import { closeChannel } from './connection';
 import { delayLevelMs, notBeforeMsOf } from './delay';
 import { BrokerError, MercuryError, brokerProblem } from './errors';
 import { backoffMs, delay, within } from './retry-policy';
-import type { Delivery } from './deliveries';
+import { Deliveries, type Delivery } from './deliveries';
 import type { Settlement } from './settlement';
 import { HEADER } from './task';
 import { dueQueueOf } from './topology';
@@ -87,6 +87,7 @@ export class DueTasks {
   ): Promise<void> {
     const closed = new AbortController();
     const lost = AbortSignal.any([closed.signal, gone]);
+    const deliveries = new Deliveries(channel, lost);
     const releasing = new AbortController();
     setMaxListeners(0, lost, releasing.signal);
     let end: (problem?: BrokerError) => void = () => undefined;
@@ -101,7 +102,7 @@ export class DueTasks {
     const onMessage = (message: Message | null) => {
       if (!message)
         return end(new BrokerError('BROKER_CHANNEL_LOST', `The broker cancelled: "${this.queue}" deleted?`));
-      const moved = this.move({ message, channel, lost }, releasing.signal).finally(() =>
+      const moved = this.move(deliveries.of(message), releasing.signal).finally(() =>
         this.onTheirWay.delete(moved),
       );
       this.onTheirWay.add(moved);
@@ -115,6 +116,7 @@ export class DueTasks {
       const problem = await ended;
       if (problem) throw problem;
       // First the cancel, then what is held: the other way round the broker would deliver it here again.
+      deliveries.drain();
       const cancelled = channel.cancel(consumerTag);
       releasing.abort();
       await within(BROKER_ANSWER_MS, cancelled);
@@ -123,6 +125,7 @@ export class DueTasks {
       over.removeEventListener('abort', onOver);
       closed.abort();
       releasing.abort();
+      deliveries.finish();
       await closeChannel(channel);
     }
   }

@@ -21,6 +21,7 @@ import { declareTaskTopology } from './topology';
 
 interface Consumption {
   channel: ConfirmChannel;
+  deliveries: Deliveries;
   onMessage: (message: Message | null) => void;
   /** A fresh one each time. */
   consumerTag: string;
@@ -247,7 +248,7 @@ export abstract class Worker<Body = JsonObject> {
       // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
       await channel.prefetch(this.config.capacity, false);
       if (this.leaving.signal.aborted) return;
-      this.consumption = { channel, onMessage, consumerTag: '' };
+      this.consumption = { channel, deliveries, onMessage, consumerTag: '' };
       await this.takeFromQueue();
       onConsuming();
       if (!this.leaving.signal.aborted) {
@@ -268,6 +269,7 @@ export abstract class Worker<Body = JsonObject> {
       const reason = new BrokerError('BROKER_CHANNEL_LOST', message);
       lost.abort(reason);
       this.slots.abortAll(reason);
+      deliveries.finish();
       await closeChannel(channel);
     }
   }
@@ -337,19 +339,14 @@ export abstract class Worker<Body = JsonObject> {
     // Given back untouched, it was no attempt.
     if (!told || outcome.kind === 'released') return;
     const { id, type, attempt } = identity;
-    this.events.emit('settled', {
-      id,
-      type,
-      attempt,
-      queue: this.config.queueName,
-      outcome,
-      durationMs: run.durationMs,
-    });
+    const { durationMs } = run;
+    this.events.emit('settled', { id, type, attempt, queue: this.queueName, outcome, durationMs });
   }
 
   private async drainAndClose(): Promise<void> {
     this.leaving.abort();
     const { consumption } = this;
+    consumption?.deliveries.drain();
     // A frozen broker answers nothing, and amqplib notices only after some heartbeats: each wait has its own end.
     const cancel = async () => consumption?.channel.cancel(consumption.consumerTag);
     await within(BROKER_ANSWER_MS, cancel());

@@ -79,6 +79,7 @@ export function encodeTask(
       type,
       contentType: 'application/json',
       deliveryMode: 2,
+      mandatory: true,
       timestamp: Math.floor(nowMs / 1000),
       appId: 'mercury',
       headers,

@@ -102,9 +102,7 @@ export class DueTasks {
     const onMessage = (message: Message | null) => {
       if (!message)
         return end(new BrokerError('BROKER_CHANNEL_LOST', `The broker cancelled: "${this.queue}" deleted?`));
-      const moved = this.move(deliveries.of(message), releasing.signal).finally(() =>
-        this.onTheirWay.delete(moved),
-      );
+      const moved = this.move(deliveries.of(message), releasing.signal).finally(() => this.onTheirWay.delete(moved));
       this.onTheirWay.add(moved);
     };
     const consumerTag = `mercury-due-${randomUUID()}`;

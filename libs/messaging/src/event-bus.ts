@@ -103,8 +103,10 @@ export class EventBus {
   async publish(key: string, data: object, options: PublishEventOptions = {}): Promise<void> {
     checkRouting(key, options.headers);
     const content = encodeJson(data, 'EVENT', DEFAULTS.maxPayloadBytes);
+    const mandatory = options.mandatory ?? false;
     const properties = {
       messageId: randomUUID(),
+      mandatory,
       contentType: 'application/json',
       timestamp: Math.floor(Date.now() / 1000),
       appId: 'mercury',
@@ -112,9 +114,8 @@ export class EventBus {
       headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
     };
     const { name: exchange } = this.config;
-    const mandatory = options.mandatory ?? false;
     try {
-      await this.publisher.publish({ exchange, routingKey: key, content, properties, mandatory });
+      await this.publisher.publish({ exchange, routingKey: key, content, properties });
     } catch (error) {
       // The queue of one listener could not take it, such as one whose node is down: those that live have it all the same.
       const isOneListener = error instanceof PublishError && error.outcome === 'nacked' && !mandatory;

@@ -100,7 +100,12 @@ function channel(index: number): FakeChannel {
 let lastError: MercuryError | undefined;
 function publish(id: string, change: Partial<Outgoing> = {}): Promise<string> {
   const properties = { messageId: id, type: 'report' };
-  const message = { exchange: 'e', routingKey: 'q', content: Buffer.from('{}'), properties, mandatory: true };
+  const message = {
+    exchange: 'e',
+    routingKey: 'q',
+    content: Buffer.from('{}'),
+    properties: { ...properties, mandatory: true },
+  };
   return publisher.publish({ ...message, ...change }).then(
     () => 'confirmed',
     (error: MercuryError) => {

@@ -3,6 +3,7 @@ import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, brokerProblem, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
+import { PublishChannel } from './publish-channel';
 import { backoffMs, delay, within } from './retry-policy';
 
 const MOST_UNCONFIRMED = 1_000;
@@ -18,9 +19,8 @@ export interface Outgoing {
   /** A function is asked at the moment of sending: what waits for a connection may belong elsewhere by then. */
   routingKey: string | (() => string);
   content: Buffer;
+  /** `mandatory`: it is a failure when no queue takes the message. */
   properties: Options.Publish;
-  /** Whether it is a failure when no queue takes the message. */
-  mandatory: boolean;
   /** Once sent, waits for its confirm as long as the channel lives: sending it again would only make copies. */
   patient?: boolean;
 }
@@ -39,6 +39,7 @@ interface Entry {
 /** One channel and what is unconfirmed on it: a replaced channel takes its own accounts with it. */
 interface Line {
   channel: ConfirmChannel;
+  publishing: PublishChannel;
   unconfirmed: Set<Entry>;
   bytes: number;
   /** Called when nothing more is to be sent on it. */
@@ -105,9 +106,9 @@ export class Publisher {
       if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
       if (this.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');
       this.open();
-      this.wait(entry);
+      if (this.current && this.waiting.size === 0 && this.hasRoom(entry)) this.send(this.current, entry);
+      else this.wait(entry);
       this.armDeadline();
-      this.sendWaiting();
     });
   }
 
@@ -154,7 +155,8 @@ export class Publisher {
   /** Sends on this channel until it closes or is replaced. */
   private use(channel: ConfirmChannel): Promise<void> {
     return new Promise((resolve) => {
-      const line: Line = { channel, unconfirmed: new Set(), bytes: 0, left: resolve };
+      const publishing = new PublishChannel(channel);
+      const line: Line = { channel, publishing, unconfirmed: new Set(), bytes: 0, left: resolve };
       // First in line: amqplib itself tells every open confirm callback at `close` that its publish was refused,
       // where the truth is that nobody knows.
       channel.prependOnceListener('close', () => this.lose(line));
@@ -205,17 +207,17 @@ export class Publisher {
   }
 
   private send(line: Line, entry: Entry): void {
-    const { exchange, routingKey, content, properties, mandatory } = entry.message;
+    const { routingKey, content } = entry.message;
     entry.routingKey = typeof routingKey === 'string' ? routingKey : routingKey();
     line.unconfirmed.add(entry);
     line.bytes += content.length;
     try {
-      line.channel.publish(exchange, entry.routingKey, content, { ...properties, mandatory }, (nack: unknown) => {
+      line.publishing.publish(entry.message, entry.routingKey, (nack) => {
         // After the channel is lost its callbacks say nothing that lose has not said.
         if (!line.unconfirmed.delete(entry)) return;
         line.bytes -= content.length;
         this.confirmed(entry, nack);
-        this.sendWaiting();
+        if (this.waiting.size > 0) this.sendWaiting();
       });
     } catch (cause) {
       line.unconfirmed.delete(entry);

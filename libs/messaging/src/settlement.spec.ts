@@ -289,12 +289,13 @@ it('makes of a dead letter a task again: its first attempt, with its history and
   const message = arrived({ messageId: 'order-1', type: 'report', headers: { ...headers, 'x-death': [{}] } });
   const history = { attempts: [{ attempt: 6, ...failure }], omitted: 4 };
   const replay = replayOf(message, identify(message), 'reports', history, Date.now());
-  expect(replay).toMatchObject({ exchange: 'mercury.tasks', routingKey: 'reports', mandatory: true });
+  expect(replay).toMatchObject({ exchange: 'mercury.tasks', routingKey: 'reports', properties: { mandatory: true } });
   expect(replay.content).toBe(message.content);
   expect(replay.properties).toEqual({
     messageId: 'order-1',
     type: 'report',
     deliveryMode: 2,
+    mandatory: true,
     headers: {
       'x-attempt': 1,
       'x-enqueued-at-ms': 1_000,

@@ -190,13 +190,13 @@ function forward(
   headers: Record<string, string | number>,
 ): Outgoing {
   const { contentType, contentEncoding, timestamp, appId, type } = message.properties as Options.Publish;
-  const properties: Options.Publish = { messageId: identity.id, deliveryMode: 2, headers };
+  const properties: Options.Publish = { messageId: identity.id, deliveryMode: 2, mandatory: true, headers };
   if (isShortString(type)) properties.type = type;
   if (isShortString(contentType)) properties.contentType = contentType;
   if (isShortString(contentEncoding)) properties.contentEncoding = contentEncoding;
   if (isTimestamp(timestamp)) properties.timestamp = timestamp;
   if (isShortString(appId)) properties.appId = appId;
-  return { exchange, routingKey, content: message.content, properties, mandatory: true, patient: true };
+  return { exchange, routingKey, content: message.content, properties, patient: true };
 }
 
 /**

@@ -59,12 +59,11 @@ export class WorkerClient {
     const { queueName, maxPayloadBytes } = this.config;
     const { clock } = this.broker;
     const { id, content, properties, notBeforeMs } = encodeTask(body, options, maxPayloadBytes, clock.nowMs());
-    const way =
-      notBeforeMs === undefined
-        ? { exchange: EXCHANGE.tasks, routingKey: queueName }
-        : { exchange: '', routingKey: () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs()) };
+    const isDue = notBeforeMs === undefined;
+    const exchange = isDue ? EXCHANGE.tasks : '';
+    const routingKey = isDue ? queueName : () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs());
     try {
-      await this.publisher.publish({ ...way, content, properties, mandatory: true });
+      await this.publisher.publish({ exchange, routingKey, content, properties });
     } catch (error) {
       // The queue was deleted. This task is refused; the next one finds it declared again.
       if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();

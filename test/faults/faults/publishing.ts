@@ -43,8 +43,7 @@ async function putBadly(client: WorkerClient, id: string, turn: number): Promise
       exchange: EXCHANGE.tasks,
       routingKey: client.queueName,
       content: Buffer.from('{}'),
-      properties: { messageId: id, type: 'work', headers: { unwritable: Symbol('no AMQP type') } },
-      mandatory: true,
+      properties: { messageId: id, type: 'work', mandatory: true, headers: { unwritable: Symbol('no AMQP type') } },
     });
     return id;
   };

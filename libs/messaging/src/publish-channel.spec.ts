@@ -1,0 +1,105 @@
+import { EventEmitter } from 'node:events';
+import type { ConfirmChannel } from 'amqplib';
+import { PublishChannel } from './publish-channel';
+
+const turn = () => new Promise<void>((resolve) => process.nextTick(resolve));
+
+/** As much of an amqplib channel as is used of its inside. */
+class FakeChannel extends EventEmitter {
+  readonly written: Buffer[] = [];
+  readonly confirms: ((nack: unknown) => void)[] = [];
+  readonly ch = 1;
+  readonly connection = {
+    frameMax: 131_072,
+    sentSinceLastCheck: false,
+    channels: [null, { buffer: { write: (bytes: Buffer) => this.written.push(Buffer.from(bytes)) } }],
+  };
+
+  sendMessage(): void {}
+
+  pushConfirmCallback(callback: (nack: unknown) => void): void {
+    this.confirms.push(callback);
+  }
+}
+
+const message = (content: string | Buffer) => ({ exchange: 'e', properties: {}, content: Buffer.from(content) });
+let inside: FakeChannel;
+let channel: PublishChannel;
+let confirmed: string[];
+
+beforeEach(() => {
+  inside = new FakeChannel();
+  channel = new PublishChannel(inside as unknown as ConfirmChannel);
+  confirmed = [];
+});
+
+function publish(content: string | Buffer): void {
+  channel.publish(message(content), 'key', (nack) => confirmed.push(`${String(content).slice(0, 5)} ${String(nack)}`));
+}
+
+it('sends what is published in one turn in one piece, in order, before the event loop goes on', async () => {
+  for (const content of ['first', 'second', 'third']) publish(content);
+  expect(inside.written).toEqual([]);
+  await turn();
+  expect(inside.written).toHaveLength(1);
+  const text = inside.written[0]!.toString('latin1');
+  expect(['first', 'second', 'third'].map((content) => text.indexOf(content) > 0)).toEqual([true, true, true]);
+  expect(text.indexOf('first')).toBeLessThan(text.indexOf('second'));
+  expect(inside.connection.sentSinceLastCheck).toBe(true);
+  publish('fourth');
+  await turn();
+  expect(inside.written[1]!.toString('latin1')).toContain('fourth');
+  expect(inside.written[1]!.toString('latin1')).not.toContain('third');
+});
+
+it('asks for the confirms in the order of the publishes', () => {
+  for (const content of ['a', 'b']) publish(content);
+  for (const confirm of inside.confirms) confirm(null);
+  expect(confirmed).toEqual(['a null', 'b null']);
+});
+
+it('sends what fills its buffer at once, and what is larger than that whole', async () => {
+  const large = Buffer.alloc(200_000, 'x');
+  publish('before');
+  publish(large);
+  publish('after');
+  await turn();
+  const all = Buffer.concat(inside.written).toString('latin1');
+  expect(all.match(/x/g)).toHaveLength(200_000);
+  expect(all.indexOf('before')).toBeLessThan(all.indexOf('xxx'));
+  expect(all.lastIndexOf('xxx')).toBeLessThan(all.indexOf('after'));
+});
+
+it('throws as amqplib does when the channel is closed, and asks for no confirm', () => {
+  Object.assign(inside, {
+    sendMessage: () => {
+      throw new Error('Channel closed');
+    },
+  });
+  expect(() => publish('a')).toThrow('Channel closed');
+  expect(inside.confirms).toEqual([]);
+});
+
+it('leaves nothing of a message behind that could not be written', async () => {
+  expect(() =>
+    channel.publish({ ...message('bad'), properties: { type: 'x'.repeat(300) } }, 'k', () => undefined),
+  ).toThrow(RangeError);
+  publish('good');
+  await turn();
+  expect(Buffer.concat(inside.written).toString('latin1')).not.toContain('bad');
+  expect(inside.confirms).toHaveLength(1);
+});
+
+it('says nothing more on a channel that closes before the turn is over', async () => {
+  publish('a');
+  inside.connection.channels[1] = null;
+  await turn();
+  expect(inside.written).toEqual([]);
+});
+
+it('leaves it to amqplib where its inside is another than the one that is known', () => {
+  const published: unknown[][] = [];
+  const other = { publish: (...args: unknown[]) => published.push(args) };
+  new PublishChannel(other as unknown as ConfirmChannel).publish(message('a'), 'key', () => undefined);
+  expect(published).toEqual([['e', 'key', Buffer.from('a'), {}, expect.any(Function)]]);
+});

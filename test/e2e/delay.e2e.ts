@@ -132,7 +132,9 @@ describe('a delayed task', () => {
     const ids = await putAll(Array.from({ length: 20 }, () => 950));
     await until('all are held', async () => (await depthOf(dueQueueOf(bench.queueName))) === 0);
     await first.stop();
-    expect(await depthOf(dueQueueOf(bench.queueName))).toBe(20 - runs.values.length);
+    // The broker has them back a moment after the channel is closed.
+    const heldCount = 20 - runs.values.length;
+    await until('they are back', async () => (await depthOf(dueQueueOf(bench.queueName))) === heldCount);
     await bench.worker(note).start();
     await untilOnTime(ids);
   });

@@ -19,6 +19,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const LAST_REQUESTS_MS = 5_000;
 /** A task id of 255 characters, each percent-encoded. */
 const LONGEST_PARAMETER = 765;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The producer, listening, also while the broker is away. */
 export async function startProducer(environment: ProducerEnvironment): Promise<NestFastifyApplication> {
@@ -76,7 +77,7 @@ function parseBodies(fastify: FastifyInstance): void {
 }
 
 function decode(body: Buffer): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  return UTF8.decode(body);
 }
 
 function malformed<Body>(read: () => Body): Body {

@@ -19,8 +19,7 @@ export function checkBody(target: Checked, body: unknown, parent = ''): ProblemD
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return [{ pointer: parent, detail: 'must be a JSON object' }];
   }
-  const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
-  const known = new Set(rules.map(({ propertyName }) => propertyName));
+  const known = fieldsOf(target);
   const fields = Object.entries(body);
   const unknown = fields.filter(([field]) => !known.has(field)).slice(0, MOST_ERRORS);
   const instance = new target();
@@ -29,6 +28,19 @@ export function checkBody(target: Checked, body: unknown, parent = ''): ProblemD
     ...unknown.map(([field]) => ({ pointer: pointerTo(field, parent), detail: `unknown field "${field}"` })),
     ...validateSync(instance).flatMap((error) => detailsOf(error, parent)),
   ];
+}
+
+/** Of each class once: class-validator gathers them anew from all rules that it knows. */
+const knownFields = new Map<Checked, ReadonlySet<string>>();
+
+function fieldsOf(target: Checked): ReadonlySet<string> {
+  let known = knownFields.get(target);
+  if (!known) {
+    const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+    known = new Set(rules.map(({ propertyName }) => propertyName));
+    knownFields.set(target, known);
+  }
+  return known;
 }
 
 /** @throws ProblemException 422, when there are any. */

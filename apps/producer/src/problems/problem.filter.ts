@@ -1,5 +1,5 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError, DeadLetterError, InvalidMessageError, MercuryError, PublishError } from '@mercury/messaging';
 import { Problem, ProblemException, problemOf } from './problem';
 
@@ -28,10 +28,14 @@ export class ProblemFilter implements ExceptionFilter {
   private readonly log = new Logger('Http');
 
   catch(error: unknown, host: ArgumentsHost): void {
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
     if (isHealthResult(error)) return void reply.status(error.getStatus()).send(error.getResponse());
     const problem = problemFor(error);
-    if (problem.status === 500) this.log.error(error);
+    if (problem.status === 500) {
+      const { method, url } = http.getRequest<FastifyRequest>();
+      this.log.error({ err: error, method, url });
+    }
     if ([409, 503].includes(problem.status)) reply.header('retry-after', String(RETRY_AFTER_S));
     // A string: Fastify would take an object for application/json.
     reply.status(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));

@@ -9,6 +9,8 @@ export interface Clock {
   nowMs(): number;
   /** Resolves when so much time has passed, or early when the signal aborts. */
   delay(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /** Nobody sleeps longer at once, so that a clock that was set, or a process that stood still, is noticed. */
+  readonly longestSleepMs: number;
 }
 
-export const systemClock: Clock = { nowMs: () => Date.now(), delay };
+export const systemClock: Clock = { nowMs: () => Date.now(), delay, longestSleepMs: 1_000 };

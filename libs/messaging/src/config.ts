@@ -94,6 +94,11 @@ export interface ResolvedWorker extends ResolvedClient {
   readonly idempotencyTtlMs: number;
 }
 
+export type WorkerRules = Pick<
+  ResolvedWorker,
+  'queueName' | 'policy' | 'retryDelaysMs' | 'handlerTimeoutMs' | 'maxPayloadBytes'
+>;
+
 export interface ResolvedDeadLetters extends ResolvedBroker {
   readonly queueName: string;
   readonly publishTimeoutMs: number;

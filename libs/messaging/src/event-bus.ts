@@ -108,7 +108,7 @@ export class EventBus {
       messageId: randomUUID(),
       mandatory,
       contentType: 'application/json',
-      timestamp: Math.floor(Date.now() / 1000),
+      timestamp: Math.floor(this.broker.clock.nowMs() / 1000),
       appId: 'mercury',
       // On a headers bus they would take part in the routing.
       headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },

@@ -45,10 +45,12 @@ export {
   type SchedulerOptions,
   type WorkerClientOptions,
   type WorkerOptions,
+  type WorkerRules,
 } from './config';
 export type { KeyStore } from './key-store';
 export { MemoryKeyStore } from './memory-key-store';
 export { RedisKeyStore } from './redis-key-store';
+export type { Clock } from './clock';
 export { Connection, type Connections } from './connection';
 export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './delay';
 export {

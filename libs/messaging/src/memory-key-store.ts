@@ -7,7 +7,7 @@ interface Entry {
   untilMs: number;
 }
 
-/** Keeps keys in this process, and only as long as it lives. */
+/** Keeps keys in this process, and only as long as it lives. Their time is that of the process, also on a broker for tests. */
 export class MemoryKeyStore implements KeyStore {
   /** The oldest first. */
   private readonly entries = new Map<string, Entry>();

@@ -259,3 +259,15 @@ describe('a channel that breaks off', () => {
     await expect(closed).resolves.toBeUndefined();
   });
 });
+
+it('keeps no process alive once nothing is pending', async () => {
+  jest.useRealTimers();
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  manager.connect();
+  const published = publish('1');
+  while (manager.channels[0]?.sent.length !== 1) await new Promise((resolve) => setImmediate(resolve));
+  channel(0).sent[0]?.confirm(null);
+  expect(await published).toBe('confirmed');
+  expect(timers()).toBe(before);
+});

@@ -283,7 +283,10 @@ export class Publisher {
     this.checkIdle();
   }
 
-  /** One timer for all: every publish has the same timeout, so the oldest is the first to be late. */
+  /**
+   * One timer for all: every publish has the same timeout, so the oldest is the first to be late. It outlives what it was
+   * made for, and must not keep the process alive for that: the connection does while anything is pending.
+   */
   private armDeadline(): void {
     if (this.deadlineTimer) return;
     const oldestMs = this.oldestStartMs();
@@ -293,7 +296,7 @@ export class Publisher {
       this.deadlineTimer = undefined;
       this.failLate();
       this.armDeadline();
-    }, dueInMs);
+    }, dueInMs).unref();
   }
 
   private oldestStartMs(): number | undefined {

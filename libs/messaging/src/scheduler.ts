@@ -12,8 +12,7 @@ import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from './to
 
 const AGAIN_CAP_MS = 5_000;
 const STOP_TIMEOUT_MS = 5_000;
-/** It sleeps no longer, so that a clock that was set, or a process that stood still, is noticed. */
-const LONGEST_SLEEP_MS = 1_000;
+const REFUSED_AGAIN_CAP_MS = 1_000;
 /** The state in hand is replaced by a new one before a broker could find its ack overdue (consumer_timeout is a minute at least). */
 const RENEW_EVERY_MS = 30_000;
 const LATE_CONFIRM_MS = 5_000;
@@ -179,7 +178,7 @@ export class Scheduler {
       }
       failures = refusal ? failures + 1 : 0;
       this.tell(refusal ?? this.aheadOfClock());
-      await this.clock.delay(refusal ? backoffMs(failures, LONGEST_SLEEP_MS) : this.sleepMs(), ended);
+      await this.clock.delay(refusal ? backoffMs(failures, REFUSED_AGAIN_CAP_MS) : this.sleepMs(), ended);
     }
   }
 
@@ -238,7 +237,7 @@ export class Scheduler {
       const step = this.stepOf(schedule, nowMs);
       return step.kind === 'wait' ? step.untilMs - nowMs : 0;
     });
-    return Math.min(LONGEST_SLEEP_MS, ...waits);
+    return Math.min(this.clock.longestSleepMs, ...waits);
   }
 
   private aheadOfClock(): MercuryError | undefined {

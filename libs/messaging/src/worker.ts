@@ -3,7 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { ackTimeoutMs, ackTimeoutProblem } from './ack-timeout';
 import { identify, type Identity } from './codec';
 import { Completions } from './completions';
-import { resolveWorker, type ResolvedWorker, type WorkerOptions } from './config';
+import { resolveWorker, type ResolvedWorker, type WorkerOptions, type WorkerRules } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
 import { DueTasks } from './due';
@@ -133,6 +133,11 @@ export abstract class Worker<Body = JsonObject> {
 
   get capacity(): number {
     return this.config.capacity;
+  }
+
+  /** By which rules each task is attempted: its options, with the defaults for those that were left out. */
+  get rules(): WorkerRules {
+    return this.config;
   }
 
   /** Why the worker does not make progress now; undefined when it does. For readiness checks. */

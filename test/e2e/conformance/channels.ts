@@ -223,6 +223,7 @@ export function describeChannels(stage: Stage): void {
       const { queue } = await own.assertQueue('', { exclusive: true, durable: false });
       expect(queue).toMatch(/^amq\.gen-/);
       expect(await refusalOf(channel.checkQueue(queue))).toBe(405);
+      expect(await refusalOf((await stage.channel()).deleteQueue(queue))).toBe(405);
       const second = await stage.channel(connections.consuming);
       expect((await second.checkQueue(queue)).messageCount).toBe(0);
       await close();

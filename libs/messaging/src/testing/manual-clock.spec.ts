@@ -14,7 +14,7 @@ async function wait(name: string, timeoutMs: number, signal = never): Promise<vo
   ended.push(`${name} at ${clock.nowMs()}`);
 }
 
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+const untilQuiet = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 it('stands still until it is moved', async () => {
   void wait('a', 1);
@@ -24,17 +24,17 @@ it('stands still until it is moved', async () => {
 
 it('ends delays in the order of their times, each at its own, and those of the same time in that of their calls', async () => {
   const waits = [wait('late', 30), wait('first', 10), wait('second', 10), wait('beyond', 31)];
-  await clock.advance(30, settled);
+  await clock.advance(30, untilQuiet);
   await Promise.all(waits.slice(0, 3));
   expect(ended).toEqual(['first at 1010', 'second at 1010', 'late at 1030']);
   expect(clock.nowMs()).toBe(1_030);
-  await clock.advance(1, settled);
+  await clock.advance(1, untilQuiet);
   expect(ended).toHaveLength(4);
 });
 
 it('ends a delay that was begun on the way', async () => {
   void wait('a', 10).then(() => wait('b', 10));
-  await clock.advance(25, settled);
+  await clock.advance(25, untilQuiet);
   expect(ended).toEqual(['a at 1010', 'b at 1020']);
 });
 

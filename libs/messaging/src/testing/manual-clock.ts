@@ -7,6 +7,8 @@ interface Timer {
 
 /** A clock that stands still until somebody moves it. */
 export class ManualClock implements Clock {
+  /** Nobody sets it but `advance`, which wakes whoever sleeps. */
+  readonly longestSleepMs = Infinity;
   /** In the order in which they were set. */
   private readonly timers = new Set<Timer>();
 
@@ -32,14 +34,14 @@ export class ManualClock implements Clock {
 
   /**
    * Moves on by so much, from one delay that ends to the next.
-   * @param settled resolves once everything that such an end has led to is over.
+   * @param untilQuiet resolves once everything that such an end has led to is over.
    */
-  async advance(timeMs: number, settled: () => Promise<void>): Promise<void> {
+  async advance(timeMs: number, untilQuiet: () => Promise<void>): Promise<void> {
     const untilMs = this.currentMs + timeMs;
     for (let next = this.nextTimer(untilMs); next; next = this.nextTimer(untilMs)) {
       this.currentMs = Math.max(this.currentMs, next.atMs);
       next.run();
-      await settled();
+      await untilQuiet();
     }
     this.currentMs = untilMs;
   }

@@ -1,18 +1,30 @@
-import { setImmediate } from 'node:timers';
 import type { Options } from 'amqplib';
 import type { Clock } from '../clock';
 import { decodeJsonObject, identify } from '../codec';
-import { MercuryError } from '../errors';
+import { ConfigError } from '../errors';
 import type { JsonObject } from '../task';
+import { dueQueueOf, scheduleQueueOf } from '../topology';
+import type { Queue } from './broker/queue';
 import { deliveredProperties, messageOf } from './broker/stored-message';
 import { VirtualHost } from './broker/virtual-host';
 import { ManualClock } from './manual-clock';
-import { MemoryConnections, type ConnectionHost } from './memory-connections';
+import { MemoryConnections } from './memory-connections';
+import { ALWAYS_NEW, Patience } from './patience';
+import { realTime } from './real-time';
+import { Turns } from './turns';
 
-/** Captured here: fake timers of a test must not stop the broker. */
-const nextTurn = setImmediate;
 const QUIET_TURNS = 3;
 const IDLE_TIMEOUT_MS = 5_000;
+
+export interface IdleOptions {
+  /** So long, in milliseconds of the real time, nothing may get on before it is an error. Default 5,000. */
+  timeoutMs?: number;
+}
+
+export interface AdvanceOptions extends IdleOptions {
+  /** Lets time pass although handlers have not ended: for a test that holds one. Default false. */
+  whileBusy?: boolean;
+}
 
 /** A message that waits in a queue. */
 export interface QueuedMessage {
@@ -43,13 +55,20 @@ export interface QueuedMessage {
 export class MemoryBroker {
   private readonly time: ManualClock;
   private readonly virtualHost: VirtualHost;
-  private works: (() => void)[] = [];
-  private isScheduled = false;
+  private readonly turns = new Turns(() => {
+    this.virtualHost.buryAgain();
+    this.virtualHost.deliver();
+  });
+  private advanced: Promise<void> = Promise.resolve();
 
-  /** @param startAt where its clock begins, and stays until `advance`. Default: now. */
+  /**
+   * @param startAt where its clock begins, and stays until `advance`. Default: now.
+   * @throws ConfigError `CONFIG_INVALID` for a date that is none.
+   */
   constructor(startAt: Date = new Date()) {
+    if (Number.isNaN(startAt.getTime())) throw new ConfigError('MemoryBroker', ['startAt must be a valid date']);
     this.time = new ManualClock(startAt.getTime());
-    this.virtualHost = new VirtualHost(this.time, () => this.schedule());
+    this.virtualHost = new VirtualHost(this.time, () => this.turns.wake());
   }
 
   get clock(): Clock {
@@ -58,9 +77,7 @@ export class MemoryBroker {
 
   /** Connections for one program: closing them, or cutting them, leaves those of others alone. */
   connect(): MemoryConnections {
-    const { clock, virtualHost } = this;
-    const host: ConnectionHost = { clock, virtualHost, later: (work) => this.later(work) };
-    return new MemoryConnections(host);
+    return new MemoryConnections({ virtualHost: this.virtualHost, later: (work) => this.turns.later(work) });
   }
 
   /** What waits in a queue, in order; not what somebody has in hand. Empty for a queue that does not exist. */
@@ -77,66 +94,80 @@ export class MemoryBroker {
 
   /** Puts a message on a queue as a program does that knows nothing of Mercury. Nothing happens when there is no such queue. */
   send(queueName: string, content: string | Buffer, properties: Options.Publish = {}): void {
-    this.later(() => {
-      this.virtualHost.publish(messageOf({ exchange: '', routingKey: queueName }, Buffer.from(content), properties));
-    });
+    const message = messageOf({ exchange: '', routingKey: queueName }, Buffer.from(content), properties);
+    this.turns.later(() => void this.virtualHost.publish(message));
   }
 
   /**
-   * Resolves once nobody has a task or an event in hand any more, nor any that could be delivered. Delayed tasks that wait
-   * do not count.
-   * @throws MercuryError `STILL_BUSY` after `timeoutMs` (default 5,000) of the real time: a handler has not ended by then.
+   * Resolves once nobody has a task or an event in hand any more, nor any that could be delivered, and whoever lost its
+   * connections consumes again. Delayed tasks that wait do not count.
+   * @throws MercuryError `STILL_BUSY` when nothing has got on for `timeoutMs`: a handler has not ended by then. Also after
+   * 12 times as long, when there is always something new.
    */
-  async untilIdle(timeoutMs = IDLE_TIMEOUT_MS): Promise<void> {
-    const deadlineMs = performance.now() + timeoutMs;
-    do {
-      await this.untilQuiet(deadlineMs);
-      if (performance.now() > deadlineMs) throw stillBusy(this.busyQueues, timeoutMs);
-    } while (this.busyQueues.length > 0);
+  untilIdle({ timeoutMs }: IdleOptions = {}): Promise<void> {
+    return this.untilSettled({ timeoutMs });
   }
 
   /**
    * Moves the clock on by so much. Whatever is due on the way happens at its time, one after the other, and is waited for.
-   * @param options `whileBusy` lets time pass although handlers have not ended: for a test that holds one.
-   * @throws MercuryError `STILL_BUSY` as `untilIdle`.
+   * Calls at the same time are done one after the other.
+   * @throws MercuryError `STILL_BUSY` as `untilIdle`, at each step. @throws ConfigError `CONFIG_INVALID` for a time that is none.
    */
-  async advance(timeMs: number, { whileBusy = false } = {}): Promise<void> {
-    const settled = () => (whileBusy ? this.untilQuiet(Infinity) : this.untilIdle());
-    await settled();
-    await this.time.advance(timeMs, settled);
-    await settled();
+  advance(timeMs: number, options: AdvanceOptions = {}): Promise<void> {
+    const move = async () => {
+      if (!(Number.isFinite(timeMs) && timeMs >= 0))
+        throw new ConfigError('advance', [`timeMs must be a number of milliseconds, 0 or more, not ${timeMs}`]);
+      const untilQuiet = () => this.untilSettled(options);
+      await untilQuiet();
+      await this.time.advance(timeMs, untilQuiet);
+      await untilQuiet();
+    };
+    const moved = this.advanced.then(move);
+    this.advanced = moved.catch(() => undefined);
+    return moved;
   }
 
-  /** Until nothing was asked of the broker for some turns of the event loop: what only had to be awaited is over then. */
-  private async untilQuiet(deadlineMs: number): Promise<void> {
-    for (let turns = 0; turns < QUIET_TURNS && performance.now() <= deadlineMs; turns++) {
-      if (this.isScheduled) turns = -1;
-      await new Promise<void>((resolve) => nextTurn(resolve));
+  private async untilSettled({ timeoutMs = IDLE_TIMEOUT_MS, whileBusy = false }: AdvanceOptions): Promise<void> {
+    const patience = new Patience(timeoutMs, () => this.virtualHost.endedCount);
+    await this.untilQuiet(patience);
+    for (let why = this.whyBusy(whileBusy); why !== undefined; why = this.whyBusy(whileBusy)) {
+      // Told once: who was stopped instead never comes back.
+      patience.check(why, () => this.virtualHost.lostConsumers.clear());
+      await realTime.pause();
+      await this.untilQuiet(patience);
     }
   }
 
-  private later(work: () => void): void {
-    this.works.push(work);
-    this.schedule();
+  /** Until nothing was asked of the broker for some turns of the event loop: what only had to be awaited is over then. */
+  private async untilQuiet(patience: Patience): Promise<void> {
+    let quietTurns = 0;
+    while (quietTurns < QUIET_TURNS) {
+      if (this.turns.isAwake) patience.check(ALWAYS_NEW);
+      quietTurns = this.turns.isAwake ? 0 : quietTurns + 1;
+      await realTime.nextTurn();
+    }
   }
 
-  private schedule(): void {
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    nextTurn(() => {
-      this.isScheduled = false;
-      for (const work of this.works.splice(0)) work();
-      this.virtualHost.buryAgain();
-      this.virtualHost.deliver();
-    });
+  private whyBusy(whileBusy: boolean): string | undefined {
+    const { queues, lostConsumers } = this.virtualHost;
+    const inHand = [...queues.values()].filter((queue) => queue.inHandCount > 0 && !this.isWaitingRoom(queue));
+    if (inHand.length > 0 && !whileBusy)
+      return `messages of ${namesOf(inHand)} are still in hand: has a handler not ended?`;
+    if (lostConsumers.queueNames.length > 0)
+      return `nobody has come back to ${[...new Set(lostConsumers.queueNames)].join(', ')} since connections were cut: of a program that was stopped, close them.`;
+    return undefined;
   }
 
-  /** Those whose messages are in hand, but for what waits for its time there. */
-  private get busyQueues(): string[] {
-    return [...this.virtualHost.queues.values()]
-      .filter(({ name, inHandCount }) => inHandCount > 0 && !/\.(due|schedule)$/.test(name))
-      .map(({ name }) => name);
+  /** What a worker or a scheduler has in hand there waits for its time. Such a name alone says nothing: it may be a work queue's. */
+  private isWaitingRoom({ name, options }: Queue): boolean {
+    const workQueue = name.slice(0, name.lastIndexOf('.'));
+    const isNamedSo = name === dueQueueOf(workQueue) || name === scheduleQueueOf(workQueue);
+    return isNamedSo && this.virtualHost.queues.has(workQueue) && !('x-dead-letter-exchange' in options.args);
   }
+}
+
+function namesOf(queues: readonly Queue[]): string {
+  return queues.map(({ name }) => name).join(', ');
 }
 
 function bodyOf(content: Buffer): JsonObject | undefined {
@@ -145,13 +176,4 @@ function bodyOf(content: Buffer): JsonObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-function stillBusy(queues: readonly string[], timeoutMs: number): MercuryError {
-  const what =
-    queues.length > 0
-      ? `messages of ${queues.join(', ')} are still in hand: has a handler not ended`
-      : 'there is always something new: do tasks put tasks';
-  const message = `After ${timeoutMs} ms ${what}?`;
-  return new MercuryError('STILL_BUSY', message);
 }

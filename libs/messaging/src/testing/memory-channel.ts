@@ -5,33 +5,19 @@ import type { Consumer, Queue, QueueArguments } from './broker/queue';
 import { Refusal } from './broker/refusal';
 import { deliveredProperties, messageOf, type StoredMessage } from './broker/stored-message';
 import type { VirtualHost } from './broker/virtual-host';
+import { MemoryConfirms, type ConfirmCallback } from './memory-confirms';
+import { MemoryDeliveries, type Settle } from './memory-deliveries';
 
-interface Delivered {
-  message: StoredMessage;
-  queue: Queue;
-  consumer: Consumer | undefined;
-}
-
-type ConfirmCallback = (error: unknown, ok: Replies.Empty) => void;
-
-/** An object for each publish: several may have the same callback. */
-interface Unconfirmed {
-  readonly callback: ConfirmCallback;
-}
-
-type Settle = (message: StoredMessage, queue: Queue) => void;
-
-/** What the channel asks of its connection. */
+/** What a channel asks of the broker. */
 export interface ChannelHost {
   readonly virtualHost: VirtualHost;
   /** Runs later, in the order of the calls: what a broker answers never comes within the call that asks for it. */
   later(work: () => void): void;
-  closed(channel: MemoryChannel): void;
 }
 
 /**
- * A channel in confirm mode as amqplib has it, without a broker behind it: of its methods those that Mercury uses. What
- * the broker refuses closes it, as there.
+ * A channel in confirm mode as amqplib has it, without a broker behind it: of its methods those that Mercury and the
+ * conformance suite use. What the broker refuses closes it, as there.
  */
 export class MemoryChannel
   extends EventEmitter
@@ -62,15 +48,25 @@ export class MemoryChannel
   private isOpen = true;
   private isClosing = false;
   private nextPrefetch = 0;
-  private lastTag = 0;
-  private readonly delivered = new Map<number, Delivered>();
+  private readonly deliveries = new MemoryDeliveries();
+  private readonly confirms = new MemoryConfirms();
   private readonly consumers = new Map<string, { consumer: Consumer; queue: Queue }>();
-  private readonly unconfirmed = new Set<Unconfirmed>();
-  private hasLostConfirms = false;
-  private whenConfirmed: (() => void)[] = [];
 
-  constructor(private readonly host: ChannelHost) {
+  /**
+   * @param connection to which it belongs, as do the exclusive queues that it declares.
+   * @param onEnd called when it is closed.
+   */
+  constructor(
+    private readonly host: ChannelHost,
+    private readonly connection: object,
+    private readonly onEnd: (channel: MemoryChannel) => void,
+  ) {
     super();
+  }
+
+  /** From which it consumes, one for each consumer. */
+  get consumedQueues(): Queue[] {
+    return [...this.consumers.values()].map(({ queue }) => queue);
   }
 
   async assertExchange(
@@ -86,28 +82,31 @@ export class MemoryChannel
   }
 
   async deleteExchange(exchange: string): Promise<Replies.Empty> {
-    return this.ask('ExchangeDelete', (broker) => broker.deleteExchange(exchange) ?? {});
+    return this.ask('ExchangeDelete', (broker) => {
+      broker.deleteExchange(exchange);
+      return {};
+    });
   }
 
   async assertQueue(name = '', options: Options.AssertQueue = {}): Promise<Replies.AssertQueue> {
     const { durable = true, exclusive = false } = options;
     const args = (options.arguments ?? {}) as QueueArguments;
     return this.ask('QueueDeclare', (broker) => {
-      const owner = exclusive ? this.host : undefined;
-      return stateOf(broker.declareQueue(name, { durable, owner, args }, this.host));
+      const owner = exclusive ? this.connection : undefined;
+      return stateOf(broker.declareQueue(name, { durable, owner, args }, this.connection));
     });
   }
 
   async checkQueue(name: string): Promise<Replies.AssertQueue> {
-    return this.ask('QueueDeclare', (broker) => stateOf(broker.queue(name, this.host)));
+    return this.ask('QueueDeclare', (broker) => stateOf(broker.queue(name, this.connection)));
   }
 
   async deleteQueue(name: string): Promise<Replies.DeleteQueue> {
-    return this.ask('QueueDelete', (broker) => ({ messageCount: broker.deleteQueue(name) }));
+    return this.ask('QueueDelete', (broker) => ({ messageCount: broker.deleteQueue(name, this.connection) }));
   }
 
   async purgeQueue(name: string): Promise<Replies.PurgeQueue> {
-    return this.ask('QueuePurge', (broker) => ({ messageCount: broker.queue(name, this.host).purge() }));
+    return this.ask('QueuePurge', (broker) => ({ messageCount: broker.queue(name, this.connection).purge() }));
   }
 
   async bindQueue(
@@ -117,7 +116,7 @@ export class MemoryChannel
     headers: Record<string, unknown> = {},
   ): Promise<Replies.Empty> {
     return this.ask('QueueBind', (broker) => {
-      broker.queue(name, this.host);
+      broker.queue(name, this.connection);
       broker.exchange(source).bind(name, key, headers);
       broker.buryAgain();
       return {};
@@ -134,15 +133,14 @@ export class MemoryChannel
     this.checkOpen();
     checkContent(content);
     const message = messageOf({ exchange, routingKey }, content, options);
-    const publish: Unconfirmed = { callback };
-    this.unconfirmed.add(publish);
+    const confirm = this.confirms.add(callback);
     this.later(() => {
       const result = this.host.virtualHost.publish(message);
       const { properties } = message;
       const fields = { replyCode: 312, replyText: 'NO_ROUTE', exchange, routingKey };
       if (result === 'unroutable' && options.mandatory)
         this.emit('return', { fields, properties, content: message.content });
-      this.confirm(publish, result === 'full' ? new Error('message nacked') : null);
+      confirm(result === 'full' ? new Error('message nacked') : null);
     });
     return true;
   }
@@ -151,10 +149,8 @@ export class MemoryChannel
     return this.publish('', name, content, options, callback);
   }
 
-  async waitForConfirms(): Promise<void> {
-    if (this.isOpen && this.unconfirmed.size > 0)
-      await new Promise<void>((resolve) => this.whenConfirmed.push(resolve));
-    if (this.hasLostConfirms) throw new Error('channel closed');
+  waitForConfirms(): Promise<void> {
+    return this.confirms.untilNone();
   }
 
   async prefetch(count: number): Promise<Replies.Empty> {
@@ -170,15 +166,15 @@ export class MemoryChannel
     { consumerTag = `amq.ctag-${randomUUID()}`, exclusive = false, noAck = false }: Options.Consume = {},
   ): Promise<Replies.Consume> {
     return this.ask('BasicConsume', (broker) => {
-      const queue = broker.queue(name, this.host);
+      const queue = broker.queue(name, this.connection);
       const consumer: Consumer = {
         prefetch: noAck ? 0 : this.nextPrefetch,
         isExclusive: exclusive,
         inHand: 0,
         deliver: (message) => {
-          const deliveryTag = this.take(message, queue, consumer);
+          const deliveryTag = this.deliveries.take(message, queue, consumer);
           onMessage({ ...asMessage(message), fields: { ...fieldsOf(message), deliveryTag, consumerTag } });
-          if (noAck) this.settle(deliveryTag, (settled) => queue.settle(settled));
+          if (noAck) this.deliveries.settle(deliveryTag, (settled) => queue.settle(settled));
         },
         cancelled: () => {
           this.consumers.delete(consumerTag);
@@ -186,6 +182,7 @@ export class MemoryChannel
         },
       };
       queue.consume(consumer);
+      broker.lostConsumers.found(this.connection, queue);
       this.consumers.set(consumerTag, { consumer, queue });
       return { consumerTag };
     });
@@ -202,15 +199,15 @@ export class MemoryChannel
 
   async get(name: string, { noAck = false }: Options.Get = {}): Promise<GetMessage | false> {
     return this.ask('BasicGet', (broker) => {
-      const queue = broker.queue(name, this.host);
+      const queue = broker.queue(name, this.connection);
       const message = queue.take();
       if (!message) return false;
-      const deliveryTag = this.take(message, queue, undefined);
+      const deliveryTag = this.deliveries.take(message, queue, undefined);
       const got = {
         ...asMessage(message),
         fields: { ...fieldsOf(message), deliveryTag, messageCount: queue.readyCount },
       };
-      if (noAck) this.settle(deliveryTag, (settled) => queue.settle(settled));
+      if (noAck) this.deliveries.settle(deliveryTag, (settled) => queue.settle(settled));
       return got;
     });
   }
@@ -229,9 +226,7 @@ export class MemoryChannel
   nackAll(requeue = true): void {
     this.checkOpen();
     this.later(() => {
-      for (const tag of [...this.delivered.keys()]) {
-        this.settle(tag, (message, queue) => (requeue ? queue.giveBack(message, false) : queue.reject(message)));
-      }
+      this.deliveries.settleAll((message, queue) => (requeue ? queue.giveBack(message, false) : queue.reject(message)));
     });
   }
 
@@ -253,43 +248,19 @@ export class MemoryChannel
     this.isOpen = false;
     for (const { consumer, queue } of this.consumers.values()) queue.cancel(consumer);
     this.consumers.clear();
-    for (const tag of [...this.delivered.keys()]) this.settle(tag, (message, queue) => queue.giveBack(message, true));
-    this.host.closed(this);
+    this.deliveries.settleAll((message, queue) => queue.giveBack(message, true));
+    this.onEnd(this);
     if (error) this.emit('error', error);
     this.emit('close');
-    this.hasLostConfirms = this.unconfirmed.size > 0;
-    for (const { callback } of this.unconfirmed) callback(new Error('channel closed'), {});
-    this.unconfirmed.clear();
-    for (const resolve of this.whenConfirmed.splice(0)) resolve();
-  }
-
-  private take(message: StoredMessage, queue: Queue, consumer: Consumer | undefined): number {
-    this.lastTag += 1;
-    this.delivered.set(this.lastTag, { message, queue, consumer });
-    return this.lastTag;
+    this.confirms.lose();
   }
 
   private settleUpTo({ fields: { deliveryTag } }: Message, allUpTo: boolean, how: Settle): void {
     this.checkOpen();
     this.later(() => {
-      const tags = allUpTo ? [...this.delivered.keys()].filter((tag) => tag <= deliveryTag) : [deliveryTag];
-      for (const tag of tags) this.settle(tag, how);
+      if (allUpTo) this.deliveries.settleUpTo(deliveryTag, how);
+      else this.deliveries.settle(deliveryTag, how);
     });
-  }
-
-  /** @throws Refusal 406 */
-  private settle(tag: number, how: Settle): void {
-    const delivered = this.delivered.get(tag);
-    if (!delivered) throw new Refusal(406, `unknown delivery tag ${tag}`);
-    this.delivered.delete(tag);
-    if (delivered.consumer) delivered.consumer.inHand -= 1;
-    how(delivered.message, delivered.queue);
-  }
-
-  private confirm(publish: Unconfirmed, error: Error | null): void {
-    this.unconfirmed.delete(publish);
-    publish.callback(error, {});
-    if (this.unconfirmed.size === 0) for (const resolve of this.whenConfirmed.splice(0)) resolve();
   }
 
   /** A method that is answered. What is refused closes the channel, and the caller is told, too. */

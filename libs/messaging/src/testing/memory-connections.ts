@@ -2,15 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ChannelModel } from 'amqplib';
 import type { Clock } from '../clock';
 import { Connection, ConnectionPair, type ConnectionManager } from '../connection';
-import type { VirtualHost } from './broker/virtual-host';
 import { MemoryChannel, type ChannelHost } from './memory-channel';
-
-/** What the connections ask of their broker. */
-export interface ConnectionHost {
-  readonly clock: Clock;
-  readonly virtualHost: VirtualHost;
-  later(work: () => void): void;
-}
 
 /**
  * The connections of one program to a MemoryBroker, for the `connections` of clients, workers, loggers and all else, or
@@ -19,17 +11,18 @@ export interface ConnectionHost {
 export class MemoryConnections extends ConnectionPair {
   private readonly links = new Set<Link>();
 
-  constructor(private readonly host: ConnectionHost) {
+  constructor(private readonly host: ChannelHost) {
     super();
   }
 
   get clock(): Clock {
-    return this.host.clock;
+    return this.host.virtualHost.clock;
   }
 
   /**
    * Cuts the connections, as a crash or a pulled cable does: what was delivered and not settled comes again, to whoever
-   * consumes then. They come back at once.
+   * consumes then. They come back at once, and whoever consumed does so again a moment later: `untilIdle` and `advance` wait
+   * for that.
    */
   cut(): void {
     for (const link of this.links) link.cut();
@@ -43,17 +36,13 @@ export class MemoryConnections extends ConnectionPair {
 }
 
 /** One connection, in the place of amqp-connection-manager: it is always there, or comes back at once. */
-class Link extends EventEmitter implements ConnectionManager, ChannelHost {
+class Link extends EventEmitter implements ConnectionManager {
   reconnectTimeInSeconds = 0;
   private readonly channels = new Set<MemoryChannel>();
   private isClosed = false;
 
-  constructor(private readonly host: ConnectionHost) {
+  constructor(private readonly host: ChannelHost) {
     super();
-  }
-
-  get virtualHost(): VirtualHost {
-    return this.host.virtualHost;
   }
 
   get connection(): ChannelModel | undefined {
@@ -63,38 +52,33 @@ class Link extends EventEmitter implements ConnectionManager, ChannelHost {
     return { createConfirmChannel } as unknown as ChannelModel;
   }
 
-  later(work: () => void): void {
-    this.host.later(work);
-  }
-
   isConnected(): boolean {
     return !this.isClosed;
   }
 
-  closed(channel: MemoryChannel): void {
-    this.channels.delete(channel);
-  }
-
   cut(): void {
     if (this.isClosed) return;
+    const { lostConsumers } = this.host.virtualHost;
+    for (const { consumedQueues } of this.channels) for (const queue of consumedQueues) lostConsumers.add(this, queue);
     this.end();
     this.emit('disconnect', { err: new Error('The connection was cut.') });
-    this.later(() => this.emit('connect', {}));
+    this.host.later(() => this.emit('connect', {}));
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
     this.end();
+    this.host.virtualHost.lostConsumers.forget(this);
   }
 
   private openChannel(): MemoryChannel {
-    const channel = new MemoryChannel(this);
+    const channel = new MemoryChannel(this.host, this, () => this.channels.delete(channel));
     this.channels.add(channel);
     return channel;
   }
 
   private end(): void {
     for (const channel of this.channels) channel.end();
-    this.virtualHost.disconnect(this);
+    this.host.virtualHost.disconnect(this);
   }
 }

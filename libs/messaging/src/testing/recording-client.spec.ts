@@ -14,12 +14,37 @@ it('is a WorkerClient that remembers what was put, as a handler will get it', as
   await client.stop();
 });
 
-it('remembers two tasks of the same id as two', async () => {
+it('remembers two tasks of the same id as two, also when one is delayed', async () => {
   const client = new RecordingClient({ queueName: 'reports' });
-  for (const n of [1, 2]) await client.put({ type: 'report', n }, { id: 'same' });
-  expect(client.tasks.map(({ body }) => body['n'])).toEqual([1, 2]);
+  const options = { id: 'same', delayMs: 60_000 };
+  await client.put({ type: 'report', n: 1 }, options);
+  options.delayMs = 5;
+  await client.put({ type: 'report', n: 2 }, { id: 'same' });
+  expect(client.tasks.map(({ body, options: { delayMs } }) => [body['n'], delayMs])).toEqual([
+    [1, 60_000],
+    [2, undefined],
+  ]);
   expect(client.queueName).toBe('reports');
 });
+
+it('goes by the time of the process', async () => {
+  const client = new RecordingClient();
+  const tooFar = () => client.put({ type: 'report' }, { runAt: Date.now() + 30 * 86_400_000 + 1_000 });
+  await expect(tooFar()).rejects.toMatchObject({ code: 'TASK_INVALID' });
+  jest.useFakeTimers({ now: Date.now() + 60_000 });
+  await client.put({ type: 'report' }, { runAt: Date.now() + 30 * 86_400_000 });
+  jest.useRealTimers();
+  expect(client.tasks).toHaveLength(1);
+});
+
+it('puts ten thousand tasks in no time, and need not be stopped', async () => {
+  const client = new RecordingClient();
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const timersBefore = timers();
+  for (let number = 0; number < 10_000; number++) await client.put({ type: 'report', number });
+  expect(client.tasks[9_999]?.body['number']).toBe(9_999);
+  expect(timers()).toBe(timersBefore);
+}, 2_000);
 
 it('refuses what a client refuses, with the same error, and remembers nothing', async () => {
   const client = new RecordingClient({ maxPayloadBytes: 20 });
@@ -27,4 +52,12 @@ it('refuses what a client refuses, with the same error, and remembers nothing', 
   await expect(client.put({ type: 'report', text: 'x'.repeat(20) })).rejects.toMatchObject({ code: 'TASK_TOO_LARGE' });
   await expect(client.put({ type: 'report' }, { delayMs: -1 })).rejects.toMatchObject({ code: 'TASK_INVALID' });
   expect(client.tasks).toEqual([]);
+});
+
+it('refuses what is put after its stop', async () => {
+  const client = new RecordingClient();
+  client.start();
+  await client.stop();
+  await expect(client.put({ type: 'report' })).rejects.toMatchObject({ code: 'PUBLISH_NOT_SENT' });
+  expect(client.problem).toBeDefined();
 });

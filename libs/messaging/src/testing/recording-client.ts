@@ -1,8 +1,7 @@
-import type { PutOptions } from '../codec';
-import type { WorkerClientOptions } from '../config';
-import { DELAY_LEVELS_MS } from '../delay';
+import { encodeTask, type PutOptions } from '../codec';
+import { DEFAULTS, type WorkerClientOptions } from '../config';
+import { PublishError, type MercuryError } from '../errors';
 import type { JsonObject } from '../task';
-import { delayQueueOf, dueQueueOf } from '../topology';
 import { WorkerClient } from '../worker-client';
 import { MemoryBroker } from './memory-broker';
 
@@ -19,6 +18,7 @@ export interface RecordedTask {
 /**
  * A WorkerClient that has no broker and remembers what was put, for unit tests of whoever puts tasks. What a WorkerClient
  * refuses it refuses, too, with the same error. It is a WorkerClient, also for `overrideProvider(WorkerClient)` of Nest.
+ * It need not be stopped.
  *
  * @example
  * const client = new RecordingClient();
@@ -28,25 +28,36 @@ export interface RecordedTask {
 export class RecordingClient extends WorkerClient {
   /** In the order in which they were put. */
   readonly tasks: RecordedTask[] = [];
-  private readonly memory: MemoryBroker;
+  private readonly maxPayloadBytes: number;
+  private isStopped = false;
 
   /** @param options as of a WorkerClient, but for its broker. Default of `queueName`: `tasks`. */
   constructor(options: Partial<Omit<WorkerClientOptions, 'connections' | 'rabbitUrl'>> = {}) {
-    const memory = new MemoryBroker();
-    super({ queueName: 'tasks', ...options, connections: memory.connect() });
-    this.memory = memory;
+    // It only stands for one: nothing is ever sent there.
+    super({ queueName: 'tasks', ...options, connections: new MemoryBroker().connect() });
+    this.maxPayloadBytes = options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes;
   }
 
+  override get problem(): MercuryError | undefined {
+    return this.isStopped ? stopped() : undefined;
+  }
+
+  override start(): void {}
+
   override async put(body: object, options: PutOptions = {}): Promise<string> {
-    const id = await super.put(body, options);
-    const { queueName } = this;
-    const queues = [
-      queueName,
-      dueQueueOf(queueName),
-      ...DELAY_LEVELS_MS.map((levelMs) => delayQueueOf(queueName, levelMs)),
-    ];
-    const stored = queues.flatMap((queue) => this.memory.messages(queue)).findLast((message) => message.id === id);
-    this.tasks.push({ id, type: stored?.type ?? '', body: stored?.body ?? {}, options });
+    const { id, content, properties } = encodeTask(body, options, this.maxPayloadBytes);
+    if (this.isStopped) throw stopped();
+    const recorded = JSON.parse(content.toString()) as JsonObject;
+    this.tasks.push({ id, type: String(properties.type), body: recorded, options: { ...options } });
     return id;
   }
+
+  override stop(): Promise<void> {
+    this.isStopped = true;
+    return super.stop();
+  }
+}
+
+function stopped(): PublishError {
+  return new PublishError('not-sent', 'The client is stopped.');
 }

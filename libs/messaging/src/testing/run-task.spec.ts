@@ -1,19 +1,20 @@
 import { DiscardTask, RetryTask } from '../errors';
+import type { WorkerOptions } from '../config';
 import type { Task } from '../task';
 import { Worker } from '../worker';
-import { runTask } from './run-task';
+import { runTask, type RunTaskOptions } from './run-task';
 
 interface Report {
-  type: string;
   month: number;
 }
 
 class ReportWorker extends Worker<Report> {
-  constructor() {
-    super({ rabbitUrl: 'amqp://127.0.0.1:1', queueName: 'reports' });
+  constructor(options: Partial<WorkerOptions> = {}) {
+    super({ rabbitUrl: 'amqp://127.0.0.1:1', queueName: 'reports', ...options });
   }
 
   override handler({ body }: Task<Report>): void {
+    if (body.month === 0) throw new TypeError('not now');
     if (body.month > 12) throw new DiscardTask(`There is no month ${body.month}.`, { code: 'NO_SUCH_MONTH' });
   }
 }
@@ -36,9 +37,9 @@ it('asks the handler of a worker, which needs no broker', async () => {
   const failure = { code: 'NO_SUCH_MONTH', message: 'There is no month 13.' };
   expect(outcome).toEqual({ kind: 'dead', failure });
   expect(movedTo).toMatchObject({
-    queue: 'tasks.dead',
+    queue: 'reports.dead',
     body: { type: 'report', month: 13 },
-    headers: { 'x-error-code': 'NO_SUCH_MONTH', 'x-attempt': 1, 'x-origin-queue': 'tasks' },
+    headers: { 'x-error-code': 'NO_SUCH_MONTH', 'x-attempt': 1, 'x-origin-queue': 'reports' },
   });
 });
 
@@ -68,7 +69,29 @@ it('keeps to attempts, levels and timeout that are given', async () => {
   expect(outcome).toMatchObject({ kind: 'retry', failure: { code: 'HANDLER_TIMEOUT' } });
 });
 
-it('refuses a task that no client would put, and options that no worker would take', async () => {
-  await expect(runTask(() => undefined, { type: '' })).rejects.toMatchObject({ code: 'TASK_INVALID' });
-  await expect(runTask(() => undefined, {}, { maxAttempts: 0 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+it('keeps to the rules of the worker that is given, unless others are', async () => {
+  const worker = new ReportWorker({ maxAttempts: 2, retryDelaysMs: [500], maxPayloadBytes: 50 });
+  const moved = async (options: RunTaskOptions) => (await runTask(worker, { month: 0 }, options)).movedTo?.queue;
+  expect(await moved({})).toBe('reports.retry.500');
+  expect(await moved({ attempt: 2 })).toBe('reports.dead');
+  expect(await moved({ attempt: 2, maxAttempts: 3, retryDelaysMs: [700] })).toBe('reports.retry.700');
+  expect(await moved({ queueName: 'others' })).toBe('others.retry.500');
+  const large = { month: 1, type: 'x'.repeat(50) };
+  await expect(runTask(worker, large)).rejects.toMatchObject({ code: 'TASK_TOO_LARGE' });
+  expect((await runTask(worker, large, { maxPayloadBytes: 100 })).outcome.kind).toBe('success');
+});
+
+it.each<[unknown, RunTaskOptions, string]>([
+  [{ type: '' }, {}, 'TASK_INVALID'],
+  [{}, { type: '' }, 'TASK_INVALID'],
+  [{}, { id: '' }, 'TASK_INVALID'],
+  [{}, { traceparent: '' }, 'TASK_INVALID'],
+  [null, {}, 'TASK_INVALID'],
+  [undefined, {}, 'TASK_INVALID'],
+  [[], {}, 'TASK_INVALID'],
+  [{}, { maxAttempts: 0 }, 'CONFIG_INVALID'],
+  [{}, { attempt: 0 }, 'CONFIG_INVALID'],
+  [{}, { attempt: 1.5 }, 'CONFIG_INVALID'],
+])('refuses %j with %j, which no client or worker would take', async (body, options, code) => {
+  await expect(runTask(() => undefined, body as object, options)).rejects.toMatchObject({ code });
 });

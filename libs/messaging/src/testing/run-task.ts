@@ -1,6 +1,7 @@
 import type { Message } from 'amqplib';
-import { encodeTask } from '../codec';
-import { resolveWorker, type WorkerOptions } from '../config';
+import { encodeTask, isJsonObject } from '../codec';
+import { resolveWorker, type WorkerOptions, type WorkerRules } from '../config';
+import { ConfigError } from '../errors';
 import { Events, type ClientEvents } from '../events';
 import { execute } from '../execution';
 import type { Outcome } from '../outcome';
@@ -8,13 +9,17 @@ import { Publisher } from '../publisher';
 import { Settlement } from '../settlement';
 import { Slot } from '../slots';
 import { HEADER, type JsonObject, type Task } from '../task';
+import { Worker } from '../worker';
 import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../topology';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
 
 /** What executes tasks: a function, or a Worker, of which only the handler is asked. */
 export type Handler<Body> = ((task: Task<Body>) => unknown) | { handler(task: Task<Body>): unknown };
 
-export interface RunTaskOptions extends Pick<WorkerOptions, 'maxAttempts' | 'retryDelaysMs' | 'handlerTimeoutMs'> {
+type RuleName = 'maxAttempts' | 'retryDelaysMs' | 'handlerTimeoutMs' | 'maxPayloadBytes';
+
+/** Of a worker's rules, the default is what the given Worker has; for a function, what a Worker has by default. */
+export interface RunTaskOptions extends Pick<WorkerOptions, RuleName> {
   /** Default: a new UUIDv7. */
   id?: string;
   /** Default: the body's `type`, or `task` if it has none. */
@@ -22,7 +27,7 @@ export interface RunTaskOptions extends Pick<WorkerOptions, 'maxAttempts' | 'ret
   /** Which attempt this is. Default 1. */
   attempt?: number;
   traceparent?: string;
-  /** Default `tasks`. */
+  /** Default: that of the given Worker; `tasks` for a function. */
   queueName?: string;
 }
 
@@ -43,25 +48,24 @@ export interface RunResult {
  * const { outcome, movedTo } = await runTask(new ReportWorker(options), { type: 'report', month: 13 }, { attempt: 2 });
  * expect(outcome).toMatchObject({ kind: 'dead', failure: { code: 'NO_SUCH_MONTH' } });
  *
- * @throws InvalidMessageError `TASK_INVALID`, `TASK_TOO_LARGE` for a body or id that no client would put.
+ * @param body as it would be put; it may bring its `type` where the handler's own type of a body has none.
+ * @throws InvalidMessageError `TASK_INVALID`, `TASK_TOO_LARGE` for a body, id or type that no client would put.
  * @throws ConfigError `CONFIG_INVALID`.
  */
 export async function runTask<Body extends object = JsonObject>(
   handler: Handler<Body>,
-  body: Body,
+  body: Body & { type?: string },
   options: RunTaskOptions = {},
 ): Promise<RunResult> {
-  const { id, type, attempt = 1, traceparent, queueName = 'tasks', ...worker } = options;
+  const { id, type = typeFor(body), attempt = 1, traceparent, ...own } = options;
+  if (!(Number.isSafeInteger(attempt) && attempt >= 1))
+    throw new ConfigError('runTask options', [`attempt must be a whole number, 1 or more, not ${attempt}`]);
   const broker = new MemoryBroker();
   const connections = broker.connect();
-  const { policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = resolveWorker({
-    connections,
-    queueName,
-    ...worker,
-  });
-  const ownType = type ?? ('type' in body ? undefined : 'task');
-  const given = { ...(id && { id }), ...(ownType && { type: ownType }), ...(traceparent && { traceparent }) };
-  const encoded = encodeTask(body, given, maxPayloadBytes, broker.clock.nowMs());
+  const rules = { queueName: 'tasks', ...(handler instanceof Worker && optionsOf(handler.rules)), ...own };
+  const worker = resolveWorker({ ...rules, connections });
+  const { queueName, policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = worker;
+  const encoded = encodeTask(body, { id, type, traceparent }, maxPayloadBytes, broker.clock.nowMs());
   const nothing = () => undefined;
   await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, nothing);
   const headers = { ...(encoded.properties.headers as object), [HEADER.attempt]: attempt };
@@ -85,6 +89,16 @@ export async function runTask<Body extends object = JsonObject>(
   await publisher.close(0);
   await connections.close();
   return result;
+}
+
+function optionsOf(rules: WorkerRules): Required<Pick<WorkerOptions, RuleName | 'queueName'>> {
+  const { queueName, policy, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes } = rules;
+  return { queueName, maxAttempts: policy.maxAttempts, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes };
+}
+
+/** Undefined when the body says it itself. */
+function typeFor(body: unknown): string | undefined {
+  return isJsonObject(body) && body['type'] !== undefined ? undefined : 'task';
 }
 
 function movedTo(broker: MemoryBroker, queueName: string, outcome: Outcome): RunResult['movedTo'] {

@@ -2,6 +2,9 @@ import type { Clock } from '../../clock';
 import { Refusal } from './refusal';
 import type { DeathReason, StoredMessage } from './stored-message';
 
+/** Without a reason each abort would make a DOMException. */
+const NO_LONGER = 'no longer';
+
 export type QueueArguments = Readonly<Record<string, unknown>>;
 
 export interface QueueOptions {
@@ -27,7 +30,9 @@ export interface QueueHost {
   readonly clock: Clock;
   /** Something can be delivered. */
   wake(): void;
-  /** Resolves to whether the message is stored where the queue's dead letters go, or goes nowhere. */
+  /** A delivery has ended, however it did. */
+  ended(): void;
+  /** Whether the message is stored where the queue's dead letters go, or goes nowhere. */
   bury(message: StoredMessage, queue: Queue, reason: DeathReason): boolean;
 }
 
@@ -39,6 +44,8 @@ export class Queue {
   private unburied: { message: StoredMessage; reason: DeathReason }[] = [];
   private consumers: Consumer[] = [];
   private readonly inHand = new Set<StoredMessage>();
+  /** The head for whose time to live there is a timer. */
+  private watched: StoredMessage | undefined;
   private expiry = new AbortController();
 
   constructor(
@@ -87,13 +94,13 @@ export class Queue {
 
   /** It was acknowledged, or has gone elsewhere. */
   settle(message: StoredMessage): void {
-    this.inHand.delete(message);
+    this.letGo(message);
     this.host.wake();
   }
 
   /** @param counts whether this delivery is one that ended without a word: then it counts toward the delivery limit. */
   giveBack(message: StoredMessage, counts: boolean): void {
-    if (!this.inHand.delete(message)) return;
+    if (!this.letGo(message)) return;
     message.isRedelivered = true;
     if (counts) message.deliveryCount += 1;
     const { 'x-delivery-limit': limit } = this.options.args;
@@ -104,7 +111,7 @@ export class Queue {
   }
 
   reject(message: StoredMessage): void {
-    if (this.inHand.delete(message)) this.drop(message, 'rejected');
+    if (this.letGo(message)) this.drop(message, 'rejected');
     this.host.wake();
   }
 
@@ -151,7 +158,7 @@ export class Queue {
 
   /** Nothing of it is left: consumers are told, and what they hold belongs nowhere. */
   end(): number {
-    this.expiry.abort();
+    this.expiry.abort(NO_LONGER);
     for (const consumer of this.consumers.splice(0)) consumer.cancelled();
     this.inHand.clear();
     return this.purge();
@@ -165,17 +172,25 @@ export class Queue {
     return this.returned.shift() ?? this.ready.shift();
   }
 
+  /** False when it was not in hand any more: the queue was deleted. */
+  private letGo(message: StoredMessage): boolean {
+    this.host.ended();
+    return this.inHand.delete(message);
+  }
+
   private drop(message: StoredMessage, reason: DeathReason): void {
     if (!this.host.bury(message, this, reason)) this.unburied.push({ message, reason });
   }
 
   /** Only at the head, as RabbitMQ does it (RabbitMQ docs, ttl). */
   private watchExpiry(): void {
-    this.expiry.abort();
+    const { head } = this;
+    if (head === this.watched) return;
+    this.watched = head;
+    this.expiry.abort(NO_LONGER);
+    if (!head || head.expiresAtMs === Infinity) return;
     this.expiry = new AbortController();
     const { signal } = this.expiry;
-    const { head } = this;
-    if (!head || head.expiresAtMs === Infinity) return;
     void this.host.clock.delay(head.expiresAtMs - this.host.clock.nowMs(), signal).then(() => {
       if (!signal.aborted) this.expire();
     });
@@ -187,6 +202,7 @@ export class Queue {
       const expired = this.next();
       if (expired) this.drop(expired, 'expired');
     }
+    this.watched = undefined;
     this.watchExpiry();
   }
 }

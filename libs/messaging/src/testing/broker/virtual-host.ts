@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock';
 import { Exchange, type ExchangeKind } from './exchange';
+import { LostConsumers } from './lost-consumers';
 import { Queue, type QueueHost, type QueueOptions } from './queue';
 import { Refusal } from './refusal';
 import { deadMessageOf, type DeathReason, type StoredMessage } from './stored-message';
@@ -13,6 +14,9 @@ const KINDS: readonly string[] = ['direct', 'fanout', 'topic', 'headers'];
 /** The exchanges and queues of a broker, with the rules by which messages go between them. */
 export class VirtualHost implements QueueHost {
   readonly queues = new Map<string, Queue>();
+  readonly lostConsumers = new LostConsumers();
+  /** How many deliveries have ended: what moves is not stuck. */
+  endedCount = 0;
   private readonly exchanges = new Map<string, Exchange>();
 
   /** @param wake called when something may be deliverable. */
@@ -21,6 +25,10 @@ export class VirtualHost implements QueueHost {
     readonly wake: () => void,
   ) {
     for (const kind of KINDS) this.exchanges.set(`amq.${kind}`, new Exchange(kind as ExchangeKind, true, undefined));
+  }
+
+  ended(): void {
+    this.endedCount += 1;
   }
 
   /** @throws Refusal 406 where it exists as something else. */
@@ -78,10 +86,11 @@ export class VirtualHost implements QueueHost {
     return found;
   }
 
-  /** Resolves to how many messages went with it; deleting what is not there is no error. */
-  deleteQueue(name: string): number {
+  /** Returns how many messages went with it; deleting what is not there is no error. @throws Refusal 405. */
+  deleteQueue(name: string, connection: object): number {
     const queue = this.queues.get(name);
     if (!queue) return 0;
+    this.checkOwner(queue, connection);
     this.queues.delete(name);
     for (const exchange of this.exchanges.values()) exchange.forget(name);
     return queue.end();
@@ -89,7 +98,8 @@ export class VirtualHost implements QueueHost {
 
   /** Ends what belongs to a connection. */
   disconnect(connection: object): void {
-    for (const { name, options } of this.queues.values()) if (options.owner === connection) this.deleteQueue(name);
+    for (const { name, options } of this.queues.values())
+      if (options.owner === connection) this.deleteQueue(name, connection);
   }
 
   /** @throws Refusal 404 for an exchange that does not exist. */
@@ -100,11 +110,9 @@ export class VirtualHost implements QueueHost {
     return stored.every(Boolean) ? 'stored' : 'full';
   }
 
-  /** Delivers until nobody can take anything more. Returns whether there was anything. */
-  deliver(): boolean {
-    let delivered = false;
-    for (const queue of [...this.queues.values()]) while (queue.deliverOne()) delivered = true;
-    return delivered;
+  /** Delivers until nobody can take anything more. */
+  deliver(): void {
+    for (const queue of [...this.queues.values()]) while (queue.deliverOne());
   }
 
   /** False where the queue's dead letters must not be lost, and cannot be stored: it keeps the message. */
@@ -123,7 +131,9 @@ export class VirtualHost implements QueueHost {
     for (const queue of this.queues.values()) queue.buryAgain();
   }
 
-  private route(message: StoredMessage, exchangeName: string): Queue[] {
+  /** @param seen the exchanges that had it already: alternates may go round in a circle. */
+  private route(message: StoredMessage, exchangeName: string, seen: readonly string[] = []): Queue[] {
+    if (seen.includes(exchangeName)) return [];
     const { routingKey, properties } = message;
     if (exchangeName === '') return [this.queues.get(routingKey)].filter((queue) => queue !== undefined);
     const exchange = this.exchange(exchangeName);
@@ -132,7 +142,7 @@ export class VirtualHost implements QueueHost {
     const { alternate } = exchange;
     return queues.length > 0 || alternate === undefined || !this.exchanges.has(alternate)
       ? queues
-      : this.route(message, alternate);
+      : this.route(message, alternate, [...seen, exchangeName]);
   }
 
   private checkOwner({ name, options: { owner } }: Queue, connection: object): void {

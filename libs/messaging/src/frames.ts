@@ -35,7 +35,7 @@ const FLAG = {
   appId: 1 << 3,
 };
 
-/** At least so many bytes the frames of this publication need, but for its content. */
+/** So many bytes the frames of a publish need at most, but for its content. */
 export function mostFrameBytes(what: Publication, routingKey: string, frameMax: number): number {
   const { exchange, properties, content } = what;
   const { contentType, contentEncoding, messageId, type, appId } = properties;

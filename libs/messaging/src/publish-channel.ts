@@ -2,6 +2,8 @@ import type { ConfirmChannel } from 'amqplib';
 import { mostFrameBytes, writePublish, type Publication } from './frames';
 
 const CHUNK_BYTES = 65_536;
+/** AMQP 0-9-1, frame-min-size. Less, or 0 for no limit, is left to amqplib. */
+const LEAST_FRAME_MAX = 4_096;
 
 type ConfirmCallback = (nack: unknown) => void;
 
@@ -90,6 +92,7 @@ function insideOf(channel: ConfirmChannel): ChannelInside | undefined {
     typeof sendMessage === 'function' &&
     typeof pushConfirmCallback === 'function' &&
     typeof connection?.frameMax === 'number' &&
+    connection.frameMax >= LEAST_FRAME_MAX &&
     connection.channels?.[ch]?.buffer !== undefined;
   return isKnown ? (inside as ChannelInside) : undefined;
 }

@@ -121,6 +121,33 @@ describe('stop', () => {
     expect(next.seen.values.map(({ type }) => type)).toEqual(['marker']);
   });
 
+  it('gives back the one task that does not end, and none of the many beside it that have succeeded', async () => {
+    const count = 200;
+    const hold = gate();
+    const worker = bench.worker(
+      async ({ body, signal }) => {
+        await hold.opened;
+        if (body['number'] === 0) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+      { capacity: count, drainTimeoutMs: 300 },
+    );
+    await worker.start();
+    const sender = bench.client();
+    for (let number = 0; number < count; number++) await sender.put({ type: 'report', number });
+    await worker.seen.atLeast(count);
+    const stopped = worker.stop();
+    hold.open();
+    await stopped;
+    await sender.put({ type: 'marker' });
+    const next = bench.worker(() => undefined, { capacity: 1 });
+    await next.start();
+    await next.seen.atLeast(2);
+    expect(next.seen.values.map(({ type, body }) => [type, body['number']])).toEqual([
+      ['report', 0],
+      ['marker', undefined],
+    ]);
+  });
+
   it('leaves what it did not start in the queue, with its attempt number', async () => {
     const hold = gate();
     const sender = bench.client();

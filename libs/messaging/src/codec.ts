@@ -1,13 +1,14 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Message, MessageProperties, Options } from 'amqplib';
+import type { Message, MessageProperties } from 'amqplib';
 import { LONGEST_DELAY_MS } from './delay';
 import { DiscardTask, InvalidMessageError } from './errors';
+import type { PublishProperties } from './frames';
 import { HEADER, type JsonObject } from './task';
 
 export interface EncodedTask {
   id: string;
   content: Buffer;
-  properties: Options.Publish;
+  properties: PublishProperties;
   /** Undefined for a task that may run at once. */
   notBeforeMs: number | undefined;
 }

@@ -51,6 +51,7 @@ export class HeldLetters<Found> {
   readonly letters: HeldLetter<Found>[] = [];
   heldCount = 0;
   private takenCount = 0;
+  private lateCount = 0;
   private consumerTag: string | undefined;
   private readonly lost = new AbortController();
 
@@ -109,7 +110,7 @@ export class HeldLetters<Found> {
     const { consumerTag } = this;
     if (consumerTag !== undefined) await this.channel.cancel(consumerTag).catch(() => undefined);
     if (!this.lost.signal.aborted) giveBackAll(this.channel);
-    const backCount = this.heldCount - this.takenCount;
+    const backCount = this.heldCount + this.lateCount - this.takenCount;
     const deadlineMs = performance.now() + BACK_MS;
     try {
       // At least once also when nothing goes back: its answer means that the broker has read the acks.
@@ -134,7 +135,7 @@ export class HeldLetters<Found> {
     const silence = setTimeout(() => complete.abort(), SILENCE_MS);
     const onMessage = (message: Message | null) => {
       // Letters that died meanwhile come in the place of those that were taken out. They go back, too.
-      if (complete.signal.aborted) return;
+      if (complete.signal.aborted) return void (this.lateCount += message ? 1 : 0);
       if (message) this.remember(message);
       silence.refresh();
       if (!message || this.heldCount >= wanted) complete.abort();

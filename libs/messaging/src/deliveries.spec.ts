@@ -121,17 +121,30 @@ describe('while it drains', () => {
   beforeEach(() => jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'setImmediate', 'nextTick'] }));
   afterEach(() => jest.useRealTimers());
 
-  it('tells seldom, and only runs that reach back to the oldest open one', async () => {
-    deliver(1, 2, 3, 4, 5);
+  it('tells seldom: the run that reaches back to the oldest open one, and some of those after it', async () => {
+    deliver(...Array.from({ length: 60 }, (_, index) => index + 1));
     deliveries.drain();
-    for (const tag of [1, 2, 4]) deliveries.ack(message(tag));
+    deliveries.ack(message(1));
+    for (let tag = 3; tag <= 60; tag++) deliveries.ack(message(tag));
     await turn();
     expect(broker.told).toEqual([]);
     jest.advanceTimersByTime(100);
-    expect(broker.told).toEqual(['ack 2 and all before']);
-    deliveries.ack(message(3));
+    expect(broker.told).toHaveLength(25);
+    expect(broker.told.at(-1)).toBe('ack 1 and all before');
     jest.advanceTimersByTime(100);
-    expect(broker.told.slice(1)).toEqual(['ack 4 and all before']);
+    expect(broker.told).toHaveLength(49);
+    jest.advanceTimersByTime(100);
+    expect([...broker.outstanding]).toEqual([2]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('goes on when the oldest open one is given back', () => {
+    deliver(1, 2);
+    deliveries.drain();
+    deliveries.ack(message(2));
+    deliveries.nack(message(1), false, true);
+    jest.advanceTimersByTime(100);
+    expect(broker.told).toEqual(['nack 1', 'ack 2 and all before']);
   });
 
   it('tells at once when nothing is open any more', async () => {
@@ -144,13 +157,26 @@ describe('while it drains', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('tells everything that has ended before the channel closes, though others have not', () => {
-    deliver(1, 2, 3);
+  it('has told everything that has ended before the channel closes, in portions, though others have not', async () => {
+    deliver(...Array.from({ length: 60 }, (_, index) => index + 1));
     deliveries.drain();
-    for (const tag of [1, 3]) deliveries.ack(message(tag));
-    deliveries.finish();
-    expect(broker.told).toEqual(['ack 3', 'ack 1 and all before']);
-    expect([...broker.outstanding]).toEqual([2]);
+    for (let tag = 2; tag <= 60; tag++) deliveries.ack(message(tag));
+    const finished = deliveries.finish();
+    expect(broker.told).toHaveLength(24);
+    await jest.advanceTimersByTimeAsync(200);
+    await finished;
+    expect([...broker.outstanding]).toEqual([1]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('ends at once on a channel that is closed', async () => {
+    deliver(1, 2);
+    broker.ack = () => {
+      throw new Error('Channel closed');
+    };
+    deliveries.drain();
+    deliveries.ack(message(2));
+    await deliveries.finish();
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -1,4 +1,5 @@
 import type { ConfirmChannel, Message } from 'amqplib';
+import { delay } from './retry-policy';
 
 /** What it takes to tell the broker how a delivery ended. */
 export type AckChannel = Pick<ConfirmChannel, 'ack' | 'nack'>;
@@ -11,8 +12,10 @@ export interface Delivery {
   lost: AbortSignal;
 }
 
-/** While it drains, so often is the broker told what has ended. */
+/** While it drains, so often is the broker told what has ended, and in so many acks beside the one for all before the oldest. */
 const TELL_EVERY_MS = 100;
+const MOST_SINGLE_ACKS = 24;
+const NEVER = new AbortController().signal;
 
 /**
  * The deliveries of one channel. Their acks take as few messages as they need: what has ended by the end of a turn is told
@@ -55,18 +58,23 @@ export class Deliveries implements AckChannel {
   }
 
   /**
-   * The worker takes no more. From now on acks are few: RabbitMQ holds them back on the channel while more than some
-   * 30 are under way to a quorum queue, and drops what it holds when the channel closes (rabbit_fifo_client, 4.3: `slow`).
-   * Tasks that have succeeded would come again.
+   * The worker takes no more. From now on acks are few: RabbitMQ holds them back on the channel while more than 32 are under
+   * way to a quorum queue, and drops what it holds when the channel closes (rabbit_fifo_client, 4.3: `slow`). Tasks that
+   * have succeeded would come again.
    */
   drain(): void {
     this.isDraining = true;
   }
 
-  /** Tells everything that has ended, before the channel is closed. */
-  finish(): void {
-    this.isDraining = false;
+  /** Resolves once the broker was told of everything that has ended, so that the channel can be closed. */
+  async finish(): Promise<void> {
+    this.isDraining = true;
     this.tell();
+    while (this.ended.length > 0) {
+      await delay(TELL_EVERY_MS, NEVER);
+      this.tell();
+    }
+    clearTimeout(this.timer);
   }
 
   private tell(): void {
@@ -77,13 +85,16 @@ export class Deliveries implements AckChannel {
     const isLater = ({ fields }: Message) => fields.deliveryTag > oldestOpen;
     const later = this.ended.filter(isLater);
     const last = latestOf(this.ended.filter((message) => !isLater(message)));
-    this.ended = this.isDraining ? later : [];
+    const single = this.isDraining ? later.splice(0, MOST_SINGLE_ACKS) : later.splice(0);
+    this.ended = later;
     try {
-      if (!this.isDraining) for (const message of later) this.channel.ack(message);
+      for (const message of single) this.channel.ack(message);
       if (last) this.channel.ack(last, true);
     } catch {
       // The channel is closed: its deliveries are back in the queue, so there is nothing to save.
+      this.ended = [];
     }
+    if (this.ended.length > 0) this.timer = setTimeout(() => this.tell(), TELL_EVERY_MS);
   }
 }
 

@@ -123,7 +123,7 @@ export class DueTasks {
       over.removeEventListener('abort', onOver);
       closed.abort();
       releasing.abort();
-      deliveries.finish();
+      await deliveries.finish();
       await closeChannel(channel);
     }
   }

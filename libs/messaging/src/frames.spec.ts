@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Options } from 'amqplib';
-import { mostFrameBytes, writePublish } from './frames';
+import { mostFrameBytes, writePublish, type PublishProperties } from './frames';
 
 /** amqplib's own encoders, which it does not export: what they write is what ours has to write. */
 interface Encoders {
@@ -16,7 +15,7 @@ const encoders = createRequire(__filename)(join(amqplib, 'lib/defs.js')) as Enco
 const CHANNEL = 7;
 const FRAME_MAX = 4_096;
 
-function ours(properties: Options.Publish, content: Buffer, exchange = 'mercury.tasks', key = 'reports'): Buffer {
+function ours(properties: PublishProperties, content: Buffer, exchange = 'mercury.tasks', key = 'reports'): Buffer {
   const what = { exchange, properties, content };
   const target = Buffer.alloc(3 + mostFrameBytes(what, key, FRAME_MAX) + content.length, 0xee);
   const end = writePublish(target, 3, CHANNEL, what, key, FRAME_MAX);
@@ -24,7 +23,7 @@ function ours(properties: Options.Publish, content: Buffer, exchange = 'mercury.
   return target.subarray(3, end);
 }
 
-function theirs(properties: Options.Publish, content: Buffer, exchange = 'mercury.tasks', key = 'reports'): Buffer {
+function theirs(properties: PublishProperties, content: Buffer, exchange = 'mercury.tasks', key = 'reports'): Buffer {
   const fields = { exchange, routingKey: key, mandatory: properties.mandatory ?? false, immediate: false, ticket: 0 };
   const method = encoders.encodeMethod(encoders.BasicPublish, CHANNEL, fields);
   const header = encoders.encodeProperties(encoders.BasicProperties, CHANNEL, content.length, properties);
@@ -38,7 +37,7 @@ function theirs(properties: Options.Publish, content: Buffer, exchange = 'mercur
   return Buffer.concat([method, header, ...bodies]);
 }
 
-const task: Options.Publish = {
+const task: PublishProperties = {
   messageId: '01934b5c-7d2e-7a41-9c57-3f1c2f6f9a10',
   type: 'order.paid',
   contentType: 'application/json',
@@ -50,7 +49,7 @@ const task: Options.Publish = {
 };
 const body = Buffer.from('{"type":"order.paid"}');
 
-it.each<[string, Options.Publish]>([
+it.each<[string, PublishProperties]>([
   ['of a task', task],
   ['with nothing', {}],
   ['with no headers', { ...task, headers: {} }],
@@ -78,7 +77,7 @@ it.each([0, 1, FRAME_MAX - 9, FRAME_MAX - 8, FRAME_MAX - 7, 3 * FRAME_MAX])(
   },
 );
 
-it.each<[string, Options.Publish]>([
+it.each<[string, PublishProperties]>([
   ['a text of more than 255 bytes', { type: 'ü'.repeat(128) }],
   ['a header name of more than 255 bytes', { headers: { ['n'.repeat(256)]: 1 } }],
   ['a header of a type that there is not', { headers: { a: Symbol('no') } }],

@@ -1,9 +1,15 @@
 import type { Options } from 'amqplib';
 
+/** The properties that Mercury's messages have, and no others: what is not written here would be lost without a word. */
+export type PublishProperties = Pick<
+  Options.Publish,
+  'contentType' | 'contentEncoding' | 'headers' | 'messageId' | 'timestamp' | 'type' | 'appId' | 'mandatory'
+> & { deliveryMode?: 1 | 2 };
+
 /** What is published. */
 export interface Publication {
   exchange: string;
-  properties: Options.Publish;
+  properties: PublishProperties;
   content: Buffer;
 }
 
@@ -106,7 +112,7 @@ function endFrame(target: Buffer, start: number, end: number): number {
   return end + 1;
 }
 
-function writeProperties(target: Buffer, start: number, properties: Options.Publish): number {
+function writeProperties(target: Buffer, start: number, properties: PublishProperties): number {
   const { contentType, contentEncoding, deliveryMode, messageId, timestamp, type, appId } = properties;
   const headers = properties.headers as Readonly<Record<string, unknown>> | undefined;
   let flags = 0;
@@ -125,7 +131,7 @@ function writeProperties(target: Buffer, start: number, properties: Options.Publ
   }
   if (deliveryMode !== undefined) {
     flags |= FLAG.deliveryMode;
-    target[end++] = Number(deliveryMode);
+    target[end++] = deliveryMode;
   }
   if (messageId !== undefined) {
     flags |= FLAG.messageId;

@@ -90,9 +90,12 @@ it('leaves nothing of a message behind that could not be written', async () => {
   expect(inside.confirms).toHaveLength(1);
 });
 
-it('says nothing more on a channel that closes before the turn is over', async () => {
+it.each<[string, () => void]>([
+  ['closes', () => Object.assign(inside, { sendMessage: () => undefined })],
+  ['has closed', () => (inside.connection.channels[1] = null)],
+])('says nothing more on a channel that %s before the turn is over', async (_what, close) => {
   publish('a');
-  inside.connection.channels[1] = null;
+  close();
   await turn();
   expect(inside.written).toEqual([]);
 });

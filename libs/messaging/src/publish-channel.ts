@@ -49,7 +49,7 @@ export class PublishChannel {
       this.channel.publish(what.exchange, routingKey, what.content, what.properties, confirmed);
       return;
     }
-    if (Object.hasOwn(inside, 'sendMessage')) inside.sendMessage();
+    if (isClosing(inside)) inside.sendMessage();
     const { frameMax } = inside.connection;
     this.makeRoom(mostFrameBytes(what, routingKey, frameMax) + what.content.length);
     this.end = writePublish(this.chunk, this.end, inside.ch, what, routingKey, frameMax);
@@ -76,11 +76,17 @@ export class PublishChannel {
     const { inside } = this;
     if (!inside || this.end === this.from) return;
     const { connection, ch } = inside;
-    connection.sentSinceLastCheck = true;
-    // Gone when the channel has closed meanwhile: its confirms will not come, and the publisher knows that by now.
-    connection.channels[ch]?.buffer.write(this.chunk.subarray(this.from, this.end));
+    // Nothing may follow the close of a channel. What was written meanwhile will not be confirmed: the publisher knows that.
+    if (!isClosing(inside)) {
+      connection.sentSinceLastCheck = true;
+      connection.channels[ch]?.buffer.write(this.chunk.subarray(this.from, this.end));
+    }
     this.from = this.end;
   }
+}
+
+function isClosing(inside: ChannelInside): boolean {
+  return Object.hasOwn(inside, 'sendMessage');
 }
 
 /** Undefined where the inside is another than the one that is known: then amqplib's own `publish` does it. */

@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { ConfirmChannel, Message, Options } from 'amqplib';
+import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, brokerProblem, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
+import type { PublishProperties } from './frames';
 import { PublishChannel } from './publish-channel';
 import { backoffMs, delay, within } from './retry-policy';
 
@@ -20,7 +21,7 @@ export interface Outgoing {
   routingKey: string | (() => string);
   content: Buffer;
   /** `mandatory`: it is a failure when no queue takes the message. */
-  properties: Options.Publish;
+  properties: PublishProperties;
   /** Once sent, waits for its confirm as long as the channel lives: sending it again would only make copies. */
   patient?: boolean;
 }

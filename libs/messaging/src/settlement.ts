@@ -5,6 +5,7 @@ import { isShortString, isTimestamp, isTraceparent, type Identity } from './code
 import { deadLetterHeaders, replaysOf } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
 import type { Delivery } from './deliveries';
+import type { PublishProperties } from './frames';
 import { appendAttempt, decodeHistory, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
 import type { Outgoing, Publisher } from './publisher';
@@ -190,7 +191,7 @@ function forward(
   headers: Record<string, string | number>,
 ): Outgoing {
   const { contentType, contentEncoding, timestamp, appId, type } = message.properties as Options.Publish;
-  const properties: Options.Publish = { messageId: identity.id, deliveryMode: 2, mandatory: true, headers };
+  const properties: PublishProperties = { messageId: identity.id, deliveryMode: 2, mandatory: true, headers };
   if (isShortString(type)) properties.type = type;
   if (isShortString(contentType)) properties.contentType = contentType;
   if (isShortString(contentEncoding)) properties.contentEncoding = contentEncoding;

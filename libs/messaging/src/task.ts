@@ -14,7 +14,10 @@ export interface Task<Body = JsonObject> {
   /** When the sender put it; of a foreign task without this header, when it arrived here. */
   readonly enqueuedAtMs: number;
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Aborts when the handler's time is up, or when the delivery is lost and somebody else will execute the task. */
+  /**
+   * Aborts when the handler's time is up, or when the delivery is lost and somebody else will execute the task. Made when it
+   * is first read: a copy by `{ ...task }` has none.
+   */
   readonly signal: AbortSignal;
 }
 

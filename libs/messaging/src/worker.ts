@@ -274,7 +274,7 @@ export abstract class Worker<Body = JsonObject> {
       const reason = new BrokerError('BROKER_CHANNEL_LOST', message);
       lost.abort(reason);
       this.slots.abortAll(reason);
-      deliveries.finish();
+      await deliveries.finish();
       await closeChannel(channel);
     }
   }

@@ -66,11 +66,14 @@ export class Deliveries implements AckChannel {
     this.isDraining = true;
   }
 
-  /** Resolves once the broker was told of everything that has ended, so that the channel can be closed. */
+  /**
+   * Resolves once the broker was told of everything that has ended, so that the channel can be closed. In portions as
+   * before: one may just have left.
+   */
   async finish(): Promise<void> {
     this.isDraining = true;
-    this.tell();
     while (this.ended.length > 0) {
+      clearTimeout(this.timer);
       await delay(TELL_EVERY_MS, NEVER);
       this.tell();
     }

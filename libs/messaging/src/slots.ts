@@ -27,9 +27,8 @@ export class Slot {
 }
 
 /**
- * The slots of a worker. The broker keeps to the capacity by its prefetch,
- * but counts from zero on a new channel: handlers that still run for a lost one keep their slots here, and what arrives
- * meanwhile waits.
+ * The slots of a worker. The broker keeps to the capacity by its prefetch, but counts from zero on a new channel: handlers
+ * that still run for a lost one keep their slots here, and what arrives meanwhile waits.
  */
 export class Slots {
   private readonly running = new Set<Slot>();

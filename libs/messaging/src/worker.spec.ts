@@ -87,3 +87,10 @@ describe('problem of a worker that starts', () => {
     expect(problems).toHaveLength(1);
   });
 });
+
+it('tells its rules, and nothing of its broker', () => {
+  const rabbitUrl = 'amqp://user:hunter2@127.0.0.1:1';
+  const { rules } = new TestWorker({ rabbitUrl, queueName: 'reports', maxAttempts: 2, retryDelaysMs: [500] });
+  expect(rules).toMatchObject({ queueName: 'reports', policy: { maxAttempts: 2, delaysMs: [500] } });
+  expect(JSON.stringify(rules)).not.toContain('hunter2');
+});

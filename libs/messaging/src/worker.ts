@@ -137,7 +137,8 @@ export abstract class Worker<Body = JsonObject> {
 
   /** By which rules each task is attempted: its options, with the defaults for those that were left out. */
   get rules(): WorkerRules {
-    return this.config;
+    const { queueName, policy, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes } = this.config;
+    return { queueName, policy, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes };
   }
 
   /** Why the worker does not make progress now; undefined when it does. For readiness checks. */

@@ -1,5 +1,6 @@
 import type { Message } from 'amqplib';
 import { Deliveries } from './deliveries';
+import { ACK_FRAME_BYTES, writeAck } from './frames';
 
 const message = (deliveryTag: number) => ({ fields: { deliveryTag } }) as Message;
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -105,6 +106,44 @@ it('never acks early, and acks everything, whatever the order', async () => {
     expect([...broker.acked].sort((a, b) => a - b)).toEqual([...ended].sort((a, b) => a - b));
     expect(broker.outstanding.size).toBe(0);
   }
+});
+
+describe('where the inside of amqplib is the one that is known', () => {
+  const written: Buffer[] = [];
+  const buffer = { write: (frames: Buffer) => written.push(Buffer.from(frames)) };
+  const channel = () => ({
+    ch: 1,
+    connection: { frameMax: 131_072, sentSinceLastCheck: false, channels: [null, { buffer }] },
+    pushConfirmCallback: () => undefined,
+    ack: (acked: Message, allUpTo: boolean) => broker.ack(acked, allUpTo),
+    nack: (given: Message) => broker.nack(given),
+  });
+
+  beforeEach(() => written.splice(0));
+
+  it('sends the acks of one turn in one piece', async () => {
+    const inside = Object.setPrototypeOf(channel(), { sendMessage: () => undefined }) as ReturnType<typeof channel>;
+    deliveries = new Deliveries(inside, new AbortController().signal);
+    deliver(1, 2, 3, 4, 5);
+    for (const tag of [1, 2, 5, 4]) deliveries.ack(message(tag));
+    await turn();
+    const expected = Buffer.alloc(3 * ACK_FRAME_BYTES);
+    writeAck(expected, 0, 1, 5, false);
+    writeAck(expected, ACK_FRAME_BYTES, 1, 4, false);
+    writeAck(expected, 2 * ACK_FRAME_BYTES, 1, 2, true);
+    expect(written).toEqual([expected]);
+    expect(inside.connection.sentSinceLastCheck).toBe(true);
+  });
+
+  it('leaves it to amqplib to refuse acks on a channel that closes', async () => {
+    const closing = { ...channel(), sendMessage: () => undefined };
+    deliveries = new Deliveries(closing, new AbortController().signal);
+    deliver(1);
+    deliveries.ack(message(1));
+    await turn();
+    expect(written).toEqual([]);
+    expect(broker.told).toEqual(['ack 1 and all before']);
+  });
 });
 
 it('says nothing on a channel that is closed', async () => {

@@ -1,4 +1,6 @@
 import type { ConfirmChannel, Message } from 'amqplib';
+import { insideOf, isClosing, writeFrames } from './channel-inside';
+import { ACK_FRAME_BYTES, writeAck } from './frames';
 import { delay } from './retry-policy';
 
 /** What it takes to tell the broker how a delivery ended. */
@@ -91,14 +93,28 @@ export class Deliveries implements AckChannel {
     const single = this.isDraining ? later.splice(0, MOST_SINGLE_ACKS) : later.splice(0);
     this.ended = later;
     try {
-      for (const message of single) this.channel.ack(message);
-      if (last) this.channel.ack(last, true);
+      sendAcks(this.channel, single, last);
     } catch {
       // The channel is closed: its deliveries are back in the queue, so there is nothing to save.
       this.ended = [];
     }
     if (this.ended.length > 0) this.timer = setTimeout(() => this.tell(), TELL_EVERY_MS);
   }
+}
+
+/** In one piece: one ack for each of `single`, and one for all up to `last`. @throws what amqplib throws on a closed channel. */
+function sendAcks(channel: AckChannel, single: readonly Message[], last: Message | undefined): void {
+  const inside = insideOf(channel);
+  if (!inside || isClosing(inside)) {
+    for (const message of single) channel.ack(message);
+    if (last) channel.ack(last, true);
+    return;
+  }
+  const frames = Buffer.allocUnsafe((single.length + 1) * ACK_FRAME_BYTES);
+  let end = 0;
+  for (const { fields } of single) end = writeAck(frames, end, inside.ch, fields.deliveryTag, false);
+  if (last) end = writeAck(frames, end, inside.ch, last.fields.deliveryTag, true);
+  writeFrames(inside, frames.subarray(0, end));
 }
 
 function latestOf(messages: readonly Message[]): Message | undefined {

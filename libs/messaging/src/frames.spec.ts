@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { mostFrameBytes, writePublish, type PublishProperties } from './frames';
+import { ACK_FRAME_BYTES, mostFrameBytes, writeAck, writePublish, type PublishProperties } from './frames';
 
 /** amqplib's own encoders, which it does not export: what they write is what ours has to write. */
 interface Encoders {
   BasicPublish: number;
+  BasicAck: number;
   BasicProperties: number;
   encodeMethod(id: number, channel: number, fields: object): Buffer;
   encodeProperties(id: number, channel: number, size: number, fields: object): Buffer;
@@ -84,6 +85,17 @@ it.each<[string, PublishProperties]>([
   ['headers that do not fit into a frame', { headers: { a: 'x'.repeat(FRAME_MAX) } }],
 ])('refuses %s', (_what, properties) => {
   expect(() => ours(properties, body)).toThrow(RangeError);
+});
+
+it.each([
+  [1, false],
+  [255, true],
+  [2 ** 32 + 5, true],
+  [Number.MAX_SAFE_INTEGER, false],
+])('writes an ack of delivery %d (and all before: %s) as amqplib does', (deliveryTag, multiple) => {
+  const target = Buffer.alloc(2 + ACK_FRAME_BYTES, 0xee);
+  expect(writeAck(target, 2, CHANNEL, deliveryTag, multiple)).toBe(target.length);
+  expect(target.subarray(2)).toEqual(encoders.encodeMethod(encoders.BasicAck, CHANNEL, { deliveryTag, multiple }));
 });
 
 function numbers(): number[] {

@@ -21,6 +21,9 @@ const FRAME_END = 0xce;
 const FRAME_BYTES = 8;
 const BASIC_CLASS = 60;
 const PUBLISH_METHOD = 40;
+const ACK_METHOD = 80;
+/** Of an ack, whatever it acks. */
+export const ACK_FRAME_BYTES = 21;
 /** So many bytes the longest character takes in UTF-8, for one of JavaScript's. */
 const MOST_BYTES_PER_CHARACTER = 3;
 /** Everything but the texts: frames, flags, lengths, numbers. */
@@ -98,6 +101,22 @@ export function writePublish(
     end = endFrame(target, end, body + copied);
   }
   return end;
+}
+
+/** Writes an ack, of one delivery or of all up to it (AMQP 0-9-1, basic.ack). Returns where it ends. */
+export function writeAck(
+  target: Buffer,
+  start: number,
+  channel: number,
+  deliveryTag: number,
+  allUpTo: boolean,
+): number {
+  const method = beginFrame(target, start, METHOD_FRAME, channel);
+  target.writeUInt32BE((BASIC_CLASS << 16) | ACK_METHOD, method);
+  target.writeUInt32BE(Math.floor(deliveryTag / 2 ** 32), method + 4);
+  target.writeUInt32BE(deliveryTag % 2 ** 32, method + 8);
+  target[method + 12] = allUpTo ? 1 : 0;
+  return endFrame(target, start, method + 13);
 }
 
 function beginFrame(target: Buffer, start: number, type: number, channel: number): number {

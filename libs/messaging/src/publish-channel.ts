@@ -1,26 +1,8 @@
 import type { ConfirmChannel } from 'amqplib';
+import { insideOf, isClosing, writeFrames, type ChannelInside, type ConfirmCallback } from './channel-inside';
 import { mostFrameBytes, writePublish, type Publication } from './frames';
 
 const CHUNK_BYTES = 65_536;
-/** AMQP 0-9-1, frame-min-size. Less, or 0 for no limit, is left to amqplib. */
-const LEAST_FRAME_MAX = 4_096;
-
-type ConfirmCallback = (nack: unknown) => void;
-
-/** What is used of amqplib beside its documented interface. Tested with the one version that package.json names. */
-interface ChannelInside {
-  /** Its number. */
-  ch: number;
-  connection: {
-    frameMax: number;
-    /** Else the next heartbeat is sent although there was traffic. */
-    sentSinceLastCheck: boolean;
-    channels: ({ buffer: NodeJS.WritableStream } | null)[];
-  };
-  /** amqplib puts one that throws in its place when the channel or its connection closes. */
-  sendMessage(): unknown;
-  pushConfirmCallback(callback: ConfirmCallback): void;
-}
 
 /**
  * Publishes on a channel, several messages in one piece: those of one turn of the event loop are written as frames into one
@@ -75,30 +57,8 @@ export class PublishChannel {
   private send(): void {
     const { inside } = this;
     if (!inside || this.end === this.from) return;
-    const { connection, ch } = inside;
     // Nothing may follow the close of a channel. What was written meanwhile will not be confirmed: the publisher knows that.
-    if (!isClosing(inside)) {
-      connection.sentSinceLastCheck = true;
-      connection.channels[ch]?.buffer.write(this.chunk.subarray(this.from, this.end));
-    }
+    if (!isClosing(inside)) writeFrames(inside, this.chunk.subarray(this.from, this.end));
     this.from = this.end;
   }
-}
-
-function isClosing(inside: ChannelInside): boolean {
-  return Object.hasOwn(inside, 'sendMessage');
-}
-
-/** Undefined where the inside is another than the one that is known: then amqplib's own `publish` does it. */
-function insideOf(channel: ConfirmChannel): ChannelInside | undefined {
-  const inside = channel as unknown as Partial<ChannelInside>;
-  const { ch, connection, sendMessage, pushConfirmCallback } = inside;
-  const isKnown =
-    typeof ch === 'number' &&
-    typeof sendMessage === 'function' &&
-    typeof pushConfirmCallback === 'function' &&
-    typeof connection?.frameMax === 'number' &&
-    connection.frameMax >= LEAST_FRAME_MAX &&
-    connection.channels?.[ch]?.buffer !== undefined;
-  return isKnown ? (inside as ChannelInside) : undefined;
 }

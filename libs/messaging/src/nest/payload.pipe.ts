@@ -26,36 +26,49 @@ export class PayloadPipe extends ValidationPipe {
   protected override stripProtoKeys(): void {}
 }
 
+function toInstance<Payload>(target: Type<Payload>, plain: unknown, options?: ClassTransformOptions): Payload {
+  if (typeof plain !== 'object' || plain === null) return plainToInstance(target, plain as object, options);
+  const { known, open } = fieldsOf(target);
+  const fields = Object.entries(plain);
+  refuseUnknown(known, fields);
+  const kept = fields.filter(([field]) => open.has(field));
+  const closed = kept.length === 0 ? plain : Object.fromEntries(fields.filter(([field]) => !open.has(field)));
+  const instance = plainToInstance(target, closed, options);
+  Object.assign(instance as object, Object.fromEntries(kept));
+  return instance;
+}
+
 /** Before anything is made of it: class-validator would look at each unknown field again and again. */
-function refuseUnknown(target: Type, plain: object): void {
-  const known = new Set(rulesOf(target).map(({ propertyName }) => propertyName));
-  const unknown = Object.keys(plain).filter((field) => !known.has(field));
+function refuseUnknown(known: ReadonlySet<string>, fields: readonly [string, unknown][]): void {
+  const unknown = fields.filter(([field]) => !known.has(field));
   if (unknown.length === 0) return;
-  const named = unknown.slice(0, MOST_NAMED).map((field) => `/${field}: property ${field} should not exist`);
+  const named = unknown.slice(0, MOST_NAMED).map(([field]) => `/${field}: property ${field} should not exist`);
   const others = unknown.length > MOST_NAMED ? [`and ${unknown.length - MOST_NAMED} more`] : [];
   throw refusal([...named, ...others]);
 }
 
-function toInstance<Payload>(target: Type<Payload>, plain: unknown, options?: ClassTransformOptions): Payload {
-  if (typeof plain !== 'object' || plain === null) return plainToInstance(target, plain as object, options);
-  refuseUnknown(target, plain);
-  const open = openFieldsOf(target).filter((field) => Object.hasOwn(plain, field));
-  const fields = plain as Record<string, unknown>;
-  const closed = Object.fromEntries(Object.entries(fields).filter(([field]) => !open.includes(field)));
-  const instance = plainToInstance(target, closed, options);
-  for (const field of open) (instance as Record<string, unknown>)[field] = fields[field];
-  return instance;
+interface Fields {
+  known: ReadonlySet<string>;
+  /** What is in them is anybody's data. */
+  open: ReadonlySet<string>;
 }
 
-function openFieldsOf(target: Type): string[] {
-  const rules = rulesOf(target);
-  const nested = rules.filter(({ type }) => type === 'nestedValidation').map(({ propertyName }) => propertyName);
-  const objects = rules.filter(({ name }) => name === 'isObject').map(({ propertyName }) => propertyName);
-  return objects.filter((field) => !nested.includes(field));
-}
+/** Of each class once: class-validator gathers them anew from all rules that it knows. */
+const fieldsOfClasses = new Map<Type, Fields>();
 
-function rulesOf(target: Type) {
-  return getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+function fieldsOf(target: Type): Fields {
+  let fields = fieldsOfClasses.get(target);
+  if (!fields) {
+    const rules = getMetadataStorage().getTargetValidationMetadatas(target, '', false, false);
+    const nested = rules.filter(({ type }) => type === 'nestedValidation').map(({ propertyName }) => propertyName);
+    const objects = rules.filter(({ name }) => name === 'isObject').map(({ propertyName }) => propertyName);
+    fields = {
+      known: new Set(rules.map(({ propertyName }) => propertyName)),
+      open: new Set(objects.filter((field) => !nested.includes(field))),
+    };
+    fieldsOfClasses.set(target, fields);
+  }
+  return fields;
 }
 
 function invalidPayload(

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { built, projectRoot } from './built';
-import { profilingArgs } from './role';
+import { profilingArgs } from './profiling';
 
 export type AppName = 'producer' | 'consumer' | 'logger';
 
@@ -26,7 +26,7 @@ export class AppProcess {
     readonly url: string,
     env: Record<string, string>,
   ) {
-    this.child = spawn(process.execPath, [...profilingArgs(), built.app(name)], {
+    this.child = spawn(process.execPath, [...profilingArgs(name), built.app(name)], {
       cwd: projectRoot,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 import { readEnvironment } from './environment';
+import { Flames } from './flames';
 import { GOALS } from './goals';
 import { readOptions, type Options } from './options';
 import { goalsTableOf, keyOf, resultsOf, type GoalResult } from './report/goals';
@@ -28,22 +29,25 @@ async function main(): Promise<number> {
 }
 
 async function measureAll(options: Options, rig: Rig, say: (line: string) => void): Promise<number> {
-  const { works, scale, rounds, folder } = options;
+  const { works, scale, rounds, folder, hasFlames } = options;
   const samples = new Samples();
   const results = new Results(folder, readEnvironment(rig.brokerVersion), rounds, scale);
+  const flames = hasFlames ? new Flames(folder, say) : undefined;
   const failures: string[] = [];
   console.log(results.heading);
   for (const work of works) {
-    const cases = work.casesOf(scale);
+    const plainCases = work.casesOf(scale);
+    const cases = flames?.profiled(work, plainCases) ?? plainCases;
     failures.push(...(await runRounds(work, cases, Math.min(rounds, work.mostRounds ?? rounds), rig, samples, say)));
     const table = tableOf(work, cases, samples);
     console.log(table);
     // After each work: what was measured is not lost when somebody has waited long enough.
     await results.write(work, table, samples);
+    flames?.write();
   }
   const goals = resultsOf(GOALS, samples);
   console.log(goalsTableOf(goals));
-  say(`Written: results.md, results.json and results.svg in ${folder}`);
+  say(`Written: results.md, results.json and results.svg${hasFlames ? ', and flames/,' : ''} in ${folder}`);
   for (const failure of failures) say(`Could not be measured: ${failure}`);
   return (scale.isShort && isGrosslyMissed(goals, say)) || failures.length > 0 ? 1 : 0;
 }

@@ -1,5 +1,7 @@
+import { nowMs, type Stretch } from './clock';
+
 /** What this process used between two moments. */
-export interface Usage {
+export interface Usage extends Stretch {
   seconds: number;
   /** User and system time of all its threads. */
   cpuUs: number;
@@ -13,12 +15,19 @@ export interface Usage {
 export function startMeter(): () => Usage {
   const rssMibBefore = rssMibNow();
   const cpu = process.cpuUsage();
-  const startedAtMs = performance.now();
+  const fromMs = nowMs();
   return () => {
-    const seconds = (performance.now() - startedAtMs) / 1_000;
+    const toMs = nowMs();
     const { user, system } = process.cpuUsage(cpu);
     const rssMib = rssMibNow();
-    return { seconds, cpuUs: user + system, rssMib, rssGrowthMib: rssMib - rssMibBefore };
+    return {
+      fromMs,
+      toMs,
+      seconds: (toMs - fromMs) / 1_000,
+      cpuUs: user + system,
+      rssMib,
+      rssGrowthMib: rssMib - rssMibBefore,
+    };
   };
 }
 

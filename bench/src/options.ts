@@ -11,6 +11,7 @@ export interface Options {
   rounds: number;
   /** Where the results are written to. */
   folder: string;
+  hasFlames: boolean;
 }
 
 interface Flags {
@@ -19,6 +20,7 @@ interface Flags {
   peers?: readonly PeerName[];
   rounds?: number;
   out: string;
+  flame: boolean;
   list: boolean;
 }
 
@@ -36,6 +38,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     .option('--peers <peer,...>', 'these peers', peersOf)
     .option('--rounds <count>', `rounds of each work (default: ${ROUNDS})`, wholeNumberOf)
     .option('--out <folder>', 'where the results go', join(projectRoot, 'bench/results'))
+    .option('--flame', 'also CPU profiles and flame graphs, in flames/ of that folder; they cost some speed', false)
     .option('--list', 'prints the names of works and peers', false)
     .parse([...args], { from: 'user' })
     .opts<Flags>();
@@ -50,6 +53,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     scale: { isShort, peers: flags.peers ?? (isShort ? SHORT_PEERS : PEER_NAMES) },
     rounds: flags.rounds ?? (isShort ? SHORT_ROUNDS : ROUNDS),
     folder: flags.out,
+    hasFlames: flags.flame,
   };
 }
 

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { profilingArgs } from './profiling';
 import type { FromRole, ToRole } from './roles/child';
 
 const READY_TIMEOUT_MS = 30_000;
@@ -25,7 +26,7 @@ export class Role {
     params: object,
   ) {
     this.child = fork(join(__dirname, 'roles', name), [JSON.stringify(params)], {
-      execArgv: profilingArgs(),
+      execArgv: profilingArgs(name),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     let lastWords = '';
@@ -94,12 +95,6 @@ export class Role {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     await new Promise((resolve) => this.child.once('exit', resolve));
   }
-}
-
-/** With BENCH_CPU_PROF=<folder> each process writes there where its CPU went. */
-export function profilingArgs(): string[] {
-  const folder = process.env['BENCH_CPU_PROF'];
-  return folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
 }
 
 function withResolvers() {

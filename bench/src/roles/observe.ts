@@ -1,5 +1,5 @@
 import { build } from 'hdr-histogram-js';
-import { nowMs } from '../clock';
+import { nowMs, type Stretch } from '../clock';
 import { PEERS, type PeerName } from '../peers';
 import type { Target } from '../peers/peer';
 import { play } from './child';
@@ -12,7 +12,7 @@ export interface ObserveParams extends Target {
   count: number;
 }
 
-export interface Observed {
+export interface Observed extends Stretch {
   p50Ms: number;
   p99Ms: number;
   p999Ms: number;
@@ -30,6 +30,7 @@ play<ObserveParams, Observed>(async ({ peer: name, capacity, warmUpCount, count,
     numberOfSignificantValueDigits: 3,
   });
   let received = 0;
+  let fromMs = 0;
   let lastAtMs = 0;
   let longestGapMs = 0;
   let end: () => void = () => undefined;
@@ -42,6 +43,7 @@ play<ObserveParams, Observed>(async ({ peer: name, capacity, warmUpCount, count,
       histogram.recordValue(Math.max(1, Math.round((atMs - putAtMs) * 1_000)));
       longestGapMs = Math.max(longestGapMs, atMs - lastAtMs);
     }
+    if (received === warmUpCount) fromMs = atMs;
     lastAtMs = atMs;
     if (received === warmUpCount + count) end();
   });
@@ -49,5 +51,13 @@ play<ObserveParams, Observed>(async ({ peer: name, capacity, warmUpCount, count,
   await ended;
   await receiver.close();
   const msAt = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1_000;
-  return { p50Ms: msAt(50), p99Ms: msAt(99), p999Ms: msAt(99.9), mostMs: msAt(100), longestGapMs };
+  return {
+    fromMs,
+    toMs: lastAtMs,
+    p50Ms: msAt(50),
+    p99Ms: msAt(99),
+    p999Ms: msAt(99.9),
+    mostMs: msAt(100),
+    longestGapMs,
+  };
 });

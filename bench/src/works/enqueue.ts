@@ -1,5 +1,6 @@
 import type { Usage } from '../meter';
 import { PEERS, type PeerName } from '../peers';
+import { measuredDuring } from '../profiling';
 import type { Rig } from '../rig';
 import { Role } from '../role';
 import type { EnqueueParams } from '../roles/enqueue';
@@ -42,6 +43,7 @@ export async function measureEnqueue(rig: Rig, peer: PeerName, dose: Dose): Prom
   const outstanding = Math.min(OUTSTANDING, Math.floor(OUTSTANDING_BYTES / dose.bytes));
   const params: EnqueueParams = { ...target, peer, ...dose, outstanding };
   const usage = await Role.run<Usage>('enqueue', params);
+  measuredDuring(usage);
   const confirmedCount = dose.warmUpCount + dose.count;
   const storedCount = await rig.waitingCount();
   if (storedCount < confirmedCount) {

@@ -1,5 +1,6 @@
 import type { Usage } from '../meter';
 import { PEERS, type PeerName } from '../peers';
+import { measuredDuring } from '../profiling';
 import type { Rig } from '../rig';
 import { Role } from '../role';
 import type { FillParams } from '../roles/fill';
@@ -38,6 +39,7 @@ export async function measureHandle(rig: Rig, peer: PeerName, capacity: number, 
   await Role.run('fill', { ...target, form, bytes, count: warmUpCount + count } satisfies FillParams);
   const params: HandleParams = { ...target, peer, capacity, warmUpCount, count };
   const usage = await Role.run<Usage>('handle', params);
+  measuredDuring(usage);
   if (!(await rig.isEmptied())) throw new Error(`${PEERS[peer].title} left handled tasks unacked.`);
   return metricsOf(usage, count);
 }

@@ -1,5 +1,7 @@
 import { AppProcess } from '../app-process';
+import { nowMs } from '../clock';
 import { cpuUsOf, rssMibOf } from '../proc';
+import { measuredDuring } from '../profiling';
 import type { Rig } from '../rig';
 import { Role } from '../role';
 import type { Loaded, LoadParams } from '../roles/load';
@@ -79,9 +81,11 @@ export async function measureLoad(
   seconds: number,
 ): Promise<Metrics> {
   await Role.run<Loaded>('load', { ...load, seconds: warmUpSeconds } satisfies LoadParams);
+  const fromMs = nowMs();
   const cpuUsBefore = cpuUsOf(pid);
   const loaded = await Role.run<Loaded>('load', { ...load, seconds } satisfies LoadParams);
   const cpuUs = cpuUsOf(pid) - cpuUsBefore;
+  measuredDuring({ fromMs, toMs: nowMs() });
   return {
     ratePerS: loaded.requestCount / loaded.seconds,
     cpuUsPerRequest: cpuUs / loaded.requestCount,

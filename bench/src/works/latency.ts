@@ -1,4 +1,5 @@
 import { PEERS, type PeerName } from '../peers';
+import { measuredDuring } from '../profiling';
 import type { Rig } from '../rig';
 import { Role } from '../role';
 import type { Observed, ObserveParams } from '../roles/observe';
@@ -42,6 +43,8 @@ async function measureLatency(rig: Rig, peer: PeerName, ratePerS: number, second
   await receiver.untilReady();
   const sending: ProduceParams = { ...target, peer, bytes: BYTES, ratePerS, count: warmUpCount + count };
   await Role.run('produce', sending);
-  const { p50Ms, p99Ms, p999Ms } = await receiver.untilDone<Observed>();
+  const observed = await receiver.untilDone<Observed>();
+  measuredDuring(observed);
+  const { p50Ms, p99Ms, p999Ms } = observed;
   return { p50Ms, p99Ms, p999Ms };
 }

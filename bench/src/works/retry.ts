@@ -1,4 +1,5 @@
 import type { Usage } from '../meter';
+import { measuredDuring } from '../profiling';
 import { RETRY_DELAY_MS, type Rig } from '../rig';
 import { Role } from '../role';
 import type { FillParams } from '../roles/fill';
@@ -47,5 +48,7 @@ async function measure(rig: Rig, failEvery: number): Promise<Metrics> {
     warmUpCount: WARM_UP_COUNT,
     count: COUNT,
   };
-  return metricsOf(await Role.run<Usage>('retry', params), COUNT);
+  const usage = await Role.run<Usage>('retry', params);
+  measuredDuring(usage);
+  return metricsOf(usage, COUNT);
 }

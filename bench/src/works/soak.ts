@@ -1,4 +1,5 @@
 import { rssMibOf } from '../proc';
+import { measuredDuring } from '../profiling';
 import { slopeOf } from '../report/statistics';
 import type { Rig } from '../rig';
 import { Role } from '../role';
@@ -51,7 +52,9 @@ async function measure(rig: Rig): Promise<Metrics> {
   try {
     await sender.untilDone();
     memory.stop();
-    const { mostMs, longestGapMs } = await receiver.untilDone<Observed>();
+    const observed = await receiver.untilDone<Observed>();
+    measuredDuring(observed);
+    const { mostMs, longestGapMs } = observed;
     return { ...memory.result(), mostMs, longestGapMs };
   } finally {
     memory.stop();

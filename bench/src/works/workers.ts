@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { PEERS, type PeerName } from '../peers';
+import { measuredDuring } from '../profiling';
 import type { Rig } from '../rig';
 import { Role } from '../role';
 import type { FillParams } from '../roles/fill';
@@ -48,5 +49,6 @@ async function measure(rig: Rig, peer: PeerName, workerCount: number): Promise<M
   }
   const firstAtMs = Math.min(...shares.map((share) => share.firstAtMs));
   const lastAtMs = Math.max(...shares.map((share) => share.lastAtMs));
+  measuredDuring({ fromMs: firstAtMs, toMs: lastAtMs });
   return { ratePerS: (COUNT * 1_000) / (lastAtMs - firstAtMs), cpuUsPerTask: sum(({ cpuUs }) => cpuUs) / COUNT };
 }

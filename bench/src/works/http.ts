@@ -37,9 +37,11 @@ export const http: Work = {
     });
     const producer = 'apps/producer: problem+json, idempotency, metrics, rate limit off; LOG_LEVEL=warn';
     const bare = caseOf('bare', 'Fastify + amqplib', 'JSON schema; confirmed, mandatory', bareServer);
+    const nest = caseOf('nest-amqplib', 'Nest + amqplib', 'validates a DTO; confirmed, mandatory', nestServer);
     const bullmq = caseOf('nest-bullmq', 'Nest + BullMQ', '**fsync every second**; validates a DTO', nestBullmqServer);
     const own = caseOf('mercury', 'Mercury', producer, mercuryServer);
-    return scale.peers.includes('bullmq') ? [own, bare, bullmq] : [own, bare];
+    const others = scale.isShort ? [] : [nest];
+    return [own, bare, ...others, ...(scale.peers.includes('bullmq') ? [bullmq] : [])];
   },
 };
 
@@ -54,6 +56,7 @@ export async function mercuryServer(rig: Rig): Promise<Server> {
 }
 
 const bareServer = async (rig: Rig) => roleServer('bare-server', await rig.target(false));
+const nestServer = async (rig: Rig) => roleServer('nest-amqplib-server', await rig.target(false));
 const nestBullmqServer = async (rig: Rig) => roleServer('nest-bullmq-server', await rig.target(true));
 
 async function roleServer(name: string, params: object): Promise<Server> {

@@ -7,32 +7,44 @@ import type { ProduceParams } from '../roles/produce';
 import type { Column, Metrics, Work } from './work';
 
 const CAPACITY = 100;
-const BYTES = 256;
 const column = (metric: string, heading: string): Column => ({ metric, heading, digits: 2, hasRatio: true });
+
+interface Load {
+  variant: string;
+  ratePerS: number;
+  bytes: number;
+}
+
+const LOADS: readonly Load[] = [
+  { variant: '200/s', ratePerS: 200, bytes: 256 },
+  { variant: '1,000/s', ratePerS: 1_000, bytes: 256 },
+  // More than amqplib writes in one piece: with Nagle's algorithm the second piece waits until the first is acknowledged.
+  { variant: '200/s, 4 KiB', ratePerS: 200, bytes: 4_096 },
+];
 
 export const latency: Work = {
   name: 'latency',
-  title: 'Latency: from enqueue to handler, 256 bytes, at a fixed rate',
+  title: 'Latency: from enqueue to handler, at a fixed rate, 256 bytes or 4 KiB',
   baseline: 'amqplib',
   columns: [column('p50Ms', 'p50 ms'), column('p99Ms', 'p99 ms'), column('p999Ms', 'p99.9 ms')],
   isInShort: true,
   mostRounds: 3,
   casesOf: ({ isShort, peers }) => {
-    const rates = isShort ? [200] : [200, 1_000];
+    const loads = isShort ? LOADS.slice(0, 1) : LOADS;
     const seconds = isShort ? 2 : 15;
-    return rates.flatMap((ratePerS) =>
+    return loads.flatMap((load) =>
       peers.map((peer) => ({
-        variant: `${ratePerS.toLocaleString('en')}/s`,
+        variant: load.variant,
         row: peer,
         title: PEERS[peer].title,
         note: PEERS[peer].handles.includes('Nagle') ? 'Nagle on' : '',
-        measure: (rig: Rig) => measureLatency(rig, peer, ratePerS, seconds),
+        measure: (rig: Rig) => measureLatency(rig, peer, load, seconds),
       })),
     );
   },
 };
 
-async function measureLatency(rig: Rig, peer: PeerName, ratePerS: number, seconds: number): Promise<Metrics> {
+async function measureLatency(rig: Rig, peer: PeerName, { ratePerS, bytes }: Load, seconds: number): Promise<Metrics> {
   await rig.empty();
   const target = await rig.target(peer === 'bullmq');
   const count = ratePerS * seconds;
@@ -41,7 +53,7 @@ async function measureLatency(rig: Rig, peer: PeerName, ratePerS: number, second
   const receiving: ObserveParams = { ...target, peer, capacity: CAPACITY, warmUpCount, count };
   const receiver = new Role('observe', receiving);
   await receiver.untilReady();
-  const sending: ProduceParams = { ...target, peer, bytes: BYTES, ratePerS, count: warmUpCount + count };
+  const sending: ProduceParams = { ...target, peer, bytes, ratePerS, count: warmUpCount + count };
   await Role.run('produce', sending);
   const observed = await receiver.untilDone<Observed>();
   measuredDuring(observed);

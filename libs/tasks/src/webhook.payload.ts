@@ -30,7 +30,11 @@ function IsWebhookUrl(): PropertyDecorator {
 }
 
 function isWebhookUrl(value: unknown): boolean {
-  if (typeof value !== 'string' || !URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
+  if (typeof value !== 'string') return false;
+  try {
+    const { protocol, username, password } = new URL(value);
+    return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
+  } catch {
+    return false;
+  }
 }

@@ -5,6 +5,11 @@ import type { IdentifiedRequest } from './api-key.hook';
 /** Counts per API key, or per address where keys are not asked for. */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
+  /** Before the limits of routes are looked up, which are many look-ups where nothing is limited at all. */
+  protected override async shouldSkip(context: ExecutionContext): Promise<boolean> {
+    return this.commonOptions.skipIf?.(context) ?? false;
+  }
+
   /** One count for all routes. */
   protected override generateKey(_context: ExecutionContext, tracker: string): string {
     return tracker;

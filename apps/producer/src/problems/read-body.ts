@@ -20,12 +20,14 @@ export function checkBody(target: Checked, body: unknown, parent = ''): ProblemD
     return [{ pointer: parent, detail: 'must be a JSON object' }];
   }
   const known = fieldsOf(target);
-  const fields = Object.entries(body);
-  const unknown = fields.filter(([field]) => !known.has(field)).slice(0, MOST_ERRORS);
-  const instance = new target();
-  Object.assign(instance, Object.fromEntries(fields.filter(([field]) => known.has(field))));
+  const unknown: string[] = [];
+  const instance = new target() as Record<string, unknown>;
+  for (const [field, value] of Object.entries(body)) {
+    if (known.has(field)) instance[field] = value;
+    else if (unknown.length < MOST_ERRORS) unknown.push(field);
+  }
   return [
-    ...unknown.map(([field]) => ({ pointer: pointerTo(field, parent), detail: `unknown field "${field}"` })),
+    ...unknown.map((field) => ({ pointer: pointerTo(field, parent), detail: `unknown field "${field}"` })),
     ...validateSync(instance).flatMap((error) => detailsOf(error, parent)),
   ];
 }

@@ -64,7 +64,7 @@ describe('TasksController', () => {
 
   it('stores the payload alone, under a new id that its answer names', async () => {
     const { told, reply } = recordedReply();
-    const { id, ...accepted } = await controller.put(SLEEP, undefined, request, reply);
+    const { id, ...accepted } = await controller.put(SLEEP, request, reply);
     expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-/);
     expect(accepted).toEqual({ type: 'sleep', queue: 'tasks', state: 'queued' });
     expect(client.stored).toEqual([{ body: { ms: 1 }, options: { id, type: 'sleep' } }]);
@@ -73,7 +73,7 @@ describe('TasksController', () => {
 
   it('stores a task under the caller’s id, escaped in the address', async () => {
     const { told, reply } = recordedReply();
-    await expect(controller.put({ ...SLEEP, id: 'a/b?c' }, undefined, request, reply)).resolves.toMatchObject({
+    await expect(controller.put({ ...SLEEP, id: 'a/b?c' }, request, reply)).resolves.toMatchObject({
       id: 'a/b?c',
     });
     expect(client.stored[0]?.options.id).toBe('a/b?c');
@@ -81,9 +81,7 @@ describe('TasksController', () => {
   });
 
   it('never answers with another id than the task is stored under, also when the id is null', async () => {
-    const answer = await controller
-      .put({ ...SLEEP, id: null }, undefined, request, recordedReply().reply)
-      .catch(() => undefined);
+    const answer = await controller.put({ ...SLEEP, id: null }, request, recordedReply().reply).catch(() => undefined);
     // Refused is as good.
     expect(answer?.id).toBe(client.stored[0]?.options.id);
     expect(answer?.id).not.toBeNull();
@@ -94,13 +92,13 @@ describe('TasksController', () => {
     ['left out when it has another form', 'nonsense', {}],
     ['left out when it is in capitals', TRACEPARENT.toUpperCase(), {}],
   ])('a trace context is %s', async (_what, traceparent, expected) => {
-    await controller.put({ ...SLEEP, id: 'a' }, traceparent, request, recordedReply().reply);
+    await controller.put({ ...SLEEP, id: 'a' }, requestWith({ traceparent }), recordedReply().reply);
     expect(client.stored[0]?.options).toEqual({ id: 'a', type: 'sleep', ...expected });
   });
 
   it('passes a delay or a time on, also of the tasks of a batch', async () => {
-    await controller.put({ ...SLEEP, delayMs: 60_000 }, undefined, request, recordedReply().reply);
-    await controller.putBatch([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }], undefined, request, recordedReply().reply);
+    await controller.put({ ...SLEEP, delayMs: 60_000 }, request, recordedReply().reply);
+    await controller.putBatch([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }], request, recordedReply().reply);
     expect(client.stored.map(({ options }) => [options.delayMs, options.runAt])).toEqual([
       [60_000, undefined],
       [undefined, Date.parse('1999-12-31T00:00:00Z')],
@@ -109,14 +107,12 @@ describe('TasksController', () => {
 
   it('gives the id with an unknown outcome, also one that it made, so that the task can be posted again', async () => {
     client.failures.set('a', new PublishError('unknown', 'No confirm.'));
-    const problem = await problemOf(controller.put({ ...SLEEP, id: 'a' }, undefined, request, recordedReply().reply));
+    const problem = await problemOf(controller.put({ ...SLEEP, id: 'a' }, request, recordedReply().reply));
     expect(problem).toMatchObject({ status: 503, outcome: 'unknown', id: 'a' });
   });
 
   it('stores nothing of a wrong request', async () => {
-    const problem = await problemOf(
-      controller.put({ ...SLEEP, queue: 'other' }, undefined, request, recordedReply().reply),
-    );
+    const problem = await problemOf(controller.put({ ...SLEEP, queue: 'other' }, request, recordedReply().reply));
     expect(problem.status).toBe(422);
     expect(client.stored).toEqual([]);
   });
@@ -126,7 +122,6 @@ describe('TasksController', () => {
     const ids = ['c', 'a', 'b'];
     const { results } = await controller.putBatch(
       ids.map((id) => ({ ...SLEEP, id })),
-      undefined,
       request,
       reply,
     );
@@ -140,7 +135,6 @@ describe('TasksController', () => {
     const lines = [{ ...SLEEP, id: 'a' }, { type: 'nap' }, { ...SLEEP, id: 'full' }, { ...SLEEP, id: 'b' }];
     const { results } = await controller.putBatch(
       new Ndjson(`${lines.map((line) => JSON.stringify(line)).join('\n')}\n{`),
-      undefined,
       request,
       reply,
     );
@@ -152,7 +146,7 @@ describe('TasksController', () => {
   it('gives the items of a batch with a key ids of their own, and the same ones again', async () => {
     const keyed = requestWith({ 'idempotency-key': '"k"' });
     const idsOf = async (batch: unknown[]) => {
-      const { results } = await controller.putBatch(batch, undefined, keyed, recordedReply().reply);
+      const { results } = await controller.putBatch(batch, keyed, recordedReply().reply);
       return results.map((result) => result.id);
     };
     const ids = await idsOf([SLEEP, SLEEP]);
@@ -164,7 +158,7 @@ describe('TasksController', () => {
   it('means by the same key of two clients two tasks', async () => {
     const keyed = requestWith({ 'idempotency-key': 'k' });
     for (const client of ['shop', 'blog', 'shop']) {
-      await controller.put(SLEEP, undefined, Object.assign(keyed, { client }), recordedReply().reply);
+      await controller.put(SLEEP, Object.assign(keyed, { client }), recordedReply().reply);
     }
     expect(new Set(client.stored.map(({ options }) => options.id)).size).toBe(2);
     expect(client.stored).toHaveLength(2);
@@ -172,8 +166,8 @@ describe('TasksController', () => {
 
   it('stores nothing of a request whose key is malformed', async () => {
     const keyed = requestWith({ 'idempotency-key': '' });
-    const alone = await problemOf(controller.put(SLEEP, undefined, keyed, recordedReply().reply));
-    const batch = await problemOf(controller.putBatch([SLEEP], undefined, keyed, recordedReply().reply));
+    const alone = await problemOf(controller.put(SLEEP, keyed, recordedReply().reply));
+    const batch = await problemOf(controller.putBatch([SLEEP], keyed, recordedReply().reply));
     for (const problem of [alone, batch])
       expect(problem).toMatchObject({ status: 400, code: 'IDEMPOTENCY_KEY_INVALID' });
     expect(client.stored).toEqual([]);

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBearerAuth,
@@ -55,13 +55,12 @@ export class TasksController {
   @ApiProblems(400, 401, 409, 413, 415, 422, 429, 503)
   async put(
     @Body() body: unknown,
-    @Headers('traceparent') traceparent: string | undefined,
     @Req() request: IdentifiedRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TaskAccepted> {
     const scope = this.scopeOf(request);
     const task = readTask(body, this.client.queueName);
-    const accepted = await this.store(task, scope, traceparent);
+    const accepted = await this.store(task, scope, traceparentOf(request));
     reply.header('location', `/v1/tasks/${encodeURIComponent(accepted.id)}`);
     return accepted;
   }
@@ -86,11 +85,11 @@ export class TasksController {
   @ApiProblems(400, 401, 413, 415, 422, 429)
   async putBatch(
     @Body() body: unknown,
-    @Headers('traceparent') traceparent: string | undefined,
     @Req() request: IdentifiedRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BatchResult> {
     const scope = this.scopeOf(request);
+    const traceparent = traceparentOf(request);
     const items = readBatch(body);
     const results = await Promise.all(
       items.map((item, index) => this.putItem(item, scope && { ...scope, index }, traceparent)),
@@ -127,13 +126,16 @@ export class TasksController {
     }
   }
 
-  private async store(task: TaskRequest, scope: KeyScope | undefined, traceparent?: string): Promise<TaskAccepted> {
+  private async store(
+    task: TaskRequest,
+    scope: KeyScope | undefined,
+    traceparent: string | undefined,
+  ): Promise<TaskAccepted> {
     const { type, payload, delayMs, runAt: at } = task;
     const runAt = at === undefined ? undefined : instantMs(at);
-    const isTrace = traceparent !== undefined && TRACEPARENT.test(traceparent);
     const put = async (id: string) => {
       try {
-        await this.client.put(payload, { id, type, delayMs, runAt, ...(isTrace ? { traceparent } : {}) });
+        await this.client.put(payload, { id, type, delayMs, runAt, traceparent });
       } catch (error) {
         throw new ProblemException(problemFor(error, id));
       }
@@ -142,4 +144,10 @@ export class TasksController {
     if (!scope) await put(id);
     return { id, type, queue: this.client.queueName, state: 'queued' };
   }
+}
+
+/** Undefined for one that is malformed, too: a task is not refused for it. */
+function traceparentOf({ headers }: IdentifiedRequest): string | undefined {
+  const { traceparent } = headers;
+  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : undefined;
 }

@@ -36,8 +36,8 @@ export class Proxy {
     const links = [...this.links];
     this.links.clear();
     for (const { client, broker } of links) {
-      client.resetAndDestroy();
-      broker.resetAndDestroy();
+      reset(client);
+      reset(broker);
     }
     return links.length;
   }
@@ -89,4 +89,10 @@ export class Proxy {
       to.once('drain', () => from.resume());
     });
   }
+}
+
+/** Node cannot reset a socket that is shutting down: it refuses, and then never closes it, so that the process never ends. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -42,7 +42,7 @@ async function measure(rig: Rig): Promise<Metrics> {
     warmUpCount,
     count: count - warmUpCount,
   };
-  const sending: ProduceParams = { ...target, peer: 'mercury', bytes: 256, ratePerS: RATE_PER_S, count };
+  const sending: ProduceParams = { ...target, peer: 'mercury', bytes: 256, warmUpCount, ratePerS: RATE_PER_S, count };
   const receiver = new Role('observe', receiving);
   await receiver.untilReady();
   const sender = new Role('produce', sending);

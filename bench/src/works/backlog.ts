@@ -2,7 +2,8 @@ import { PEERS, type PeerName } from '../peers';
 import { measureHandle } from './handle';
 import { CPU, RATE, type Case, type Work } from './work';
 
-const CAPACITY = 100;
+/** The broker reads from its disk as many messages at once as acks arrive together. */
+const CAPACITIES = [100, 1_000];
 /** What the work queue holds at most. */
 const BACKLOG_COUNT = 1_000_000;
 const SHORT_COUNT = 200_000;
@@ -16,17 +17,19 @@ export const backlog: Work = {
   isInShort: false,
   mostRounds: 2,
   casesOf: () =>
-    (['mercury', 'amqplib'] as const).flatMap((peer) => [caseOf(peer, BACKLOG_COUNT), caseOf(peer, SHORT_COUNT)]),
+    (['mercury', 'amqplib'] as const).flatMap((peer) =>
+      CAPACITIES.flatMap((capacity) => [caseOf(peer, capacity, BACKLOG_COUNT), caseOf(peer, capacity, SHORT_COUNT)]),
+    ),
 };
 
-function caseOf(peer: PeerName, queuedCount: number): Case {
+function caseOf(peer: PeerName, capacity: number, queuedCount: number): Case {
   const queued = `${queuedCount.toLocaleString('en')} queued`;
   const dose = { bytes: 256, warmUpCount: WARM_UP_COUNT, count: queuedCount - WARM_UP_COUNT };
   return {
-    variant: PEERS[peer].title,
+    variant: `${PEERS[peer].title}, capacity ${capacity.toLocaleString('en')}`,
     row: queued,
     title: queued,
     note: '',
-    measure: (rig) => measureHandle(rig, peer, CAPACITY, dose),
+    measure: (rig) => measureHandle(rig, peer, capacity, dose),
   };
 }

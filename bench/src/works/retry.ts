@@ -5,9 +5,11 @@ import { Role } from '../role';
 import type { FillParams } from '../roles/fill';
 import type { RetryParams } from '../roles/retry';
 import { metricsOf } from './enqueue';
+import { measureHandle } from './handle';
 import { CPU, MEMORY, RATE, type Metrics, type Work } from './work';
 
 const CAPACITY = 100;
+const BYTES = 256;
 const WARM_UP_COUNT = 20_000;
 const COUNT = 100_000;
 
@@ -32,13 +34,21 @@ export const retry: Work = {
       note: '',
       measure: (rig) => measure(rig, 0),
     },
+    {
+      variant: '',
+      row: 'amqplib',
+      title: 'amqplib, none failing',
+      note: 'naive: `consume`, `ack`',
+      measure: (rig) =>
+        measureHandle(rig, 'amqplib', CAPACITY, { bytes: BYTES, warmUpCount: WARM_UP_COUNT, count: COUNT }),
+    },
   ],
 };
 
 async function measure(rig: Rig, failEvery: number): Promise<Metrics> {
   await rig.empty();
   const target = await rig.target(false);
-  const fill: FillParams = { ...target, form: 'task', bytes: 256, count: WARM_UP_COUNT + COUNT };
+  const fill: FillParams = { ...target, form: 'task', bytes: BYTES, count: WARM_UP_COUNT + COUNT };
   await Role.run('fill', fill);
   const params: RetryParams = {
     ...target,

@@ -4,7 +4,8 @@ import type { Options } from 'amqplib';
 import { Connection } from './connection';
 import type { MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
-import { Publisher, type Outgoing } from './publisher';
+import type { Outgoing } from './outgoing';
+import { Publisher } from './publisher';
 
 const TIMEOUT_MS = 1_000;
 const unwritable = {};

@@ -3,7 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, brokerProblem, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
-import type { PublishProperties } from './frames';
+import { Waiting, type Entry, type Outgoing } from './outgoing';
 import { PublishChannel } from './publish-channel';
 import { backoffMs, delay, within } from './retry-policy';
 
@@ -11,31 +11,6 @@ const MOST_UNCONFIRMED = 1_000;
 const MOST_UNCONFIRMED_BYTES = 32 * 1_048_576;
 const REOPEN_CAP_MS = 5_000;
 const SETUP_END_MS = 1_000;
-/** What waits for a connection is bounded, too: more is refused at once instead of filling the memory. */
-const MOST_WAITING = 20_000;
-const MOST_WAITING_BYTES = 64 * 1_048_576;
-
-export interface Outgoing {
-  exchange: string;
-  /** A function is asked at the moment of sending: what waits for a connection may belong elsewhere by then. */
-  routingKey: string | (() => string);
-  content: Buffer;
-  /** `mandatory`: it is a failure when no queue takes the message. */
-  properties: PublishProperties;
-  /** Once sent, waits for its confirm as long as the channel lives: sending it again would only make copies. */
-  patient?: boolean;
-}
-
-interface Entry {
-  message: Outgoing;
-  /** Once sent. */
-  routingKey?: string;
-  startedAtMs: number;
-  returned: string | undefined;
-  settled: boolean;
-  resolve(): void;
-  reject(error: PublishError): void;
-}
 
 /** One channel and what is unconfirmed on it: a replaced channel takes its own accounts with it. */
 interface Line {
@@ -55,8 +30,7 @@ interface Line {
 export class Publisher {
   private readonly lines = new Set<Line>();
   private current: Line | undefined;
-  private readonly waiting = new Set<Entry>();
-  private waitingBytes = 0;
+  private readonly waiting = new Waiting();
   private readonly closed = new AbortController();
   private readonly onBlocked = () => this.refuseWaiting();
   private readonly onFailed = (problem: BrokerError) => {
@@ -102,13 +76,22 @@ export class Publisher {
   publish(message: Outgoing): Promise<void> {
     return new Promise((resolve, reject) => {
       const startedAtMs = performance.now();
-      const entry: Entry = { message, startedAtMs, returned: undefined, settled: false, resolve, reject };
+      const entry: Entry = {
+        messageId: message.properties.messageId,
+        bytes: message.content.length,
+        patient: message.patient ?? false,
+        startedAtMs,
+        returned: undefined,
+        settled: false,
+        resolve,
+        reject,
+      };
       if (this.closed.signal.aborted) return this.fail(entry, 'not-sent', 'The publisher is closed.');
       if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
-      if (this.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');
+      if (this.waiting.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');
       this.open();
-      if (this.current && this.waiting.size === 0 && this.hasRoom(entry)) this.send(this.current, entry);
-      else this.wait(entry);
+      if (this.current && this.waiting.size === 0 && this.hasRoom(entry)) this.send(this.current, entry, message);
+      else this.waiting.add(entry, message);
       this.armDeadline();
     });
   }
@@ -123,7 +106,7 @@ export class Publisher {
     await this.untilIdle(drainTimeoutMs);
     this.closed.abort(new BrokerError('BROKER_CHANNEL_LOST', 'The publisher is closed.'));
     this.connection.events.off('blocked', this.onBlocked).off('failed', this.onFailed);
-    for (const entry of this.waiting) this.fail(entry, 'not-sent', 'The publisher was closed first.');
+    for (const entry of this.waiting.entries()) this.fail(entry, 'not-sent', 'The publisher was closed first.');
     for (const line of this.lines) {
       this.lose(line);
       await closeChannel(line.channel);
@@ -171,28 +154,12 @@ export class Publisher {
   }
 
   private sendWaiting(): void {
-    for (const entry of this.waiting) {
+    for (const entry of this.waiting.entries()) {
       const line = this.current;
       if (!line || !this.hasRoom(entry)) return;
-      this.unwait(entry);
-      this.send(line, entry);
+      const message = this.waiting.delete(entry);
+      if (message) this.send(line, entry, message);
     }
-  }
-
-  private isFull({ message }: Entry): boolean {
-    return (
-      this.waiting.size >= MOST_WAITING ||
-      (this.waiting.size > 0 && this.waitingBytes + message.content.length > MOST_WAITING_BYTES)
-    );
-  }
-
-  private wait(entry: Entry): void {
-    this.waiting.add(entry);
-    this.waitingBytes += entry.message.content.length;
-  }
-
-  private unwait(entry: Entry): void {
-    if (this.waiting.delete(entry)) this.waitingBytes -= entry.message.content.length;
   }
 
   private hasRoom(entry: Entry): boolean {
@@ -202,31 +169,34 @@ export class Publisher {
       messages += line.unconfirmed.size;
       bytes += line.bytes;
     }
-    return (
-      messages === 0 || (messages < MOST_UNCONFIRMED && bytes + entry.message.content.length <= MOST_UNCONFIRMED_BYTES)
-    );
+    return messages === 0 || (messages < MOST_UNCONFIRMED && bytes + entry.bytes <= MOST_UNCONFIRMED_BYTES);
   }
 
-  private send(line: Line, entry: Entry): void {
-    const { routingKey, content } = entry.message;
+  private send(line: Line, entry: Entry, message: Outgoing): void {
+    const { routingKey } = message;
     entry.routingKey = typeof routingKey === 'string' ? routingKey : routingKey();
     line.unconfirmed.add(entry);
-    line.bytes += content.length;
+    line.bytes += entry.bytes;
     try {
-      line.publishing.publish(entry.message, entry.routingKey, (nack) => {
-        // After the channel is lost its callbacks say nothing that lose has not said.
-        if (!line.unconfirmed.delete(entry)) return;
-        line.bytes -= content.length;
-        this.confirmed(entry, nack);
-        if (this.waiting.size > 0) this.sendWaiting();
-      });
+      line.publishing.publish(message, entry.routingKey, this.onConfirm(line, entry));
     } catch (cause) {
       line.unconfirmed.delete(entry);
-      line.bytes -= content.length;
+      line.bytes -= entry.bytes;
       const text = cause instanceof Error ? cause.message : String(cause);
       this.fail(entry, 'not-sent', `The message could not be written to the channel: ${text}`, cause);
       this.replace(line);
     }
+  }
+
+  /** A function of its own, so that it does not hold the message. */
+  private onConfirm(line: Line, entry: Entry) {
+    return (nack: unknown): void => {
+      // After the channel is lost its callbacks say nothing that lose has not said.
+      if (!line.unconfirmed.delete(entry)) return;
+      line.bytes -= entry.bytes;
+      this.confirmed(entry, nack);
+      if (this.waiting.size > 0) this.sendWaiting();
+    };
   }
 
   private confirmed(entry: Entry, nack: unknown): void {
@@ -267,7 +237,7 @@ export class Publisher {
   }
 
   private refuseWaiting(): void {
-    for (const entry of this.waiting) this.refuse(entry);
+    for (const entry of this.waiting.entries()) this.refuse(entry);
   }
 
   private refuse(entry: Entry): void {
@@ -276,7 +246,7 @@ export class Publisher {
   }
 
   private fail(entry: Entry, outcome: PublishFailure, message: string, cause?: unknown): void {
-    this.unwait(entry);
+    this.waiting.delete(entry);
     if (entry.settled) return;
     entry.settled = true;
     this.events.emit('published', outcome, performance.now() - entry.startedAtMs);
@@ -306,7 +276,7 @@ export class Publisher {
   }
 
   private hasDeadline(entry: Entry): boolean {
-    return !entry.message.patient || this.waiting.has(entry);
+    return !entry.patient || this.waiting.has(entry);
   }
 
   private failLate(): void {
@@ -339,7 +309,7 @@ export class Publisher {
 
   private *pending(): Generator<Entry> {
     for (const line of this.lines) for (const entry of line.unconfirmed) if (!entry.settled) yield entry;
-    yield* this.waiting;
+    yield* this.waiting.entries();
   }
 
   private async untilIdle(timeoutMs: number): Promise<void> {
@@ -370,7 +340,7 @@ export class Publisher {
  */
 function markReturned(line: Line, message: Message): void {
   for (const entry of line.unconfirmed) {
-    const same = entry.message.properties.messageId === message.properties.messageId;
+    const same = entry.messageId === message.properties.messageId;
     if (same && entry.routingKey === message.fields.routingKey) {
       entry.returned = (message.fields as { replyText?: string }).replyText ?? 'NO_ROUTE';
     }

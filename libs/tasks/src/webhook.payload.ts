@@ -1,14 +1,13 @@
-import { IsNotEmpty, IsObject, IsString, MaxLength, registerDecorator } from 'class-validator';
+import { IsObject, Length, registerDecorator } from 'class-validator';
+
+const LONGEST_URL = 2_048;
 
 /** What `webhook.deliver` needs: it posts `{type: event, timestamp, data}` to `url`. */
 export class WebhookPayload {
   @IsWebhookUrl()
-  @MaxLength(2_048)
   url!: string;
 
-  @IsString()
-  @IsNotEmpty()
-  @MaxLength(255)
+  @Length(1, 255, { message: 'event must be a string of 1 to 255 characters' })
   event!: string;
 
   @IsObject()
@@ -24,13 +23,14 @@ function IsWebhookUrl(): PropertyDecorator {
       propertyName: String(propertyName),
       validator: {
         validate: isWebhookUrl,
-        defaultMessage: () => 'url must be an http or https URL without user and password',
+        defaultMessage: () =>
+          `url must be an http or https URL without user and password, of at most ${LONGEST_URL} characters`,
       },
     });
 }
 
 function isWebhookUrl(value: unknown): boolean {
-  if (typeof value !== 'string') return false;
+  if (typeof value !== 'string' || value.length > LONGEST_URL) return false;
   try {
     const { protocol, username, password } = new URL(value);
     return ['http:', 'https:'].includes(protocol) && username === '' && password === '';

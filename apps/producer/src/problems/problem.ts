@@ -3,10 +3,13 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** One wrong place in a request. */
 export class ProblemDetail {
-  @ApiProperty({ example: '/payload/url', description: 'JSON pointer (RFC 6901) into the request body, or the query.' })
+  @ApiProperty({
+    example: '/payload/event',
+    description: 'JSON pointer (RFC 6901) into the request body, or the query.',
+  })
   pointer!: string;
 
-  @ApiProperty({ example: 'url must be an http or https URL without user and password' })
+  @ApiProperty({ example: 'event must be a string of 1 to 255 characters' })
   detail!: string;
 }
 

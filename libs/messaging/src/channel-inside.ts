@@ -1,4 +1,4 @@
-/** AMQP 0-9-1, frame-min-size. Less, or 0 for no limit, is left to amqplib. */
+/** AMQP 0-9-1, frame-min-size. Less is left to amqplib. */
 const LEAST_FRAME_MAX = 4_096;
 
 export type ConfirmCallback = (nack: unknown) => void;
@@ -13,7 +13,7 @@ export interface ChannelInside {
     sentSinceLastCheck: boolean;
     channels: ({ buffer: NodeJS.WritableStream } | null)[];
   };
-  /** amqplib puts one that throws in its place when the channel or its connection closes. */
+  /** amqplib puts one that throws in its place when the channel closes. */
   sendMessage(): unknown;
   pushConfirmCallback(callback: ConfirmCallback): void;
 }
@@ -32,9 +32,9 @@ export function insideOf(channel: object): ChannelInside | undefined {
   return isKnown ? (inside as ChannelInside) : undefined;
 }
 
-/** What follows the close of a channel is against the protocol. */
+/** What follows the close of a channel or its connection is against the protocol. amqplib then replaces their methods. */
 export function isClosing(inside: ChannelInside): boolean {
-  return Object.hasOwn(inside, 'sendMessage');
+  return Object.hasOwn(inside, 'sendMessage') || Object.hasOwn(inside.connection, 'sendMethod');
 }
 
 export function writeFrames({ connection, ch }: ChannelInside, frames: Buffer): void {

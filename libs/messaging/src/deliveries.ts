@@ -86,6 +86,7 @@ export class Deliveries implements AckChannel {
     this.isScheduled = false;
     clearTimeout(this.timer);
     this.timer = undefined;
+    if (this.ended.length === 0) return;
     const [oldestOpen = Infinity] = this.open;
     const isLater = ({ fields }: Message) => fields.deliveryTag > oldestOpen;
     const later = this.ended.filter(isLater);

@@ -17,7 +17,7 @@ export interface Outgoing {
   patient?: boolean;
 }
 
-/** What is known of a message until it ends; the message itself only as long as it waits: a thousand in flight are not kept twice. */
+/** What is known of a message until it ends. The message itself is kept only as long as it waits. */
 export interface Entry {
   messageId: string | undefined;
   bytes: number;

@@ -56,20 +56,26 @@ export class WorkerClient {
    * away or blocked for `publishTimeoutMs`): it is not stored. `PUBLISH_UNKNOWN`: it may be stored; put it again with the same id.
    */
   async put(body: object, options: PutOptions = {}): Promise<string> {
-    const { queueName, maxPayloadBytes } = this.config;
-    const { clock } = this.broker;
-    const { id, content, properties, notBeforeMs } = encodeTask(body, options, maxPayloadBytes, clock.nowMs());
-    const isDue = notBeforeMs === undefined;
-    const exchange = isDue ? EXCHANGE.tasks : '';
-    const routingKey = isDue ? queueName : () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs());
+    const { id, stored } = this.publish(body, options);
     try {
-      await this.publisher.publish({ exchange, routingKey, content, properties });
+      await stored;
     } catch (error) {
       // The queue was deleted. This task is refused; the next one finds it declared again.
       if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();
       throw error;
     }
     return id;
+  }
+
+  /** Not async: a function that is suspended keeps all that it knows, and so each message until its confirm. */
+  private publish(body: object, options: PutOptions): { id: string; stored: Promise<void> } {
+    const { queueName, maxPayloadBytes } = this.config;
+    const { clock } = this.broker;
+    const { id, content, properties, notBeforeMs } = encodeTask(body, options, maxPayloadBytes, clock.nowMs());
+    const isDue = notBeforeMs === undefined;
+    const exchange = isDue ? EXCHANGE.tasks : '';
+    const routingKey = isDue ? queueName : () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs());
+    return { id, stored: this.publisher.publish({ exchange, routingKey, content, properties }) };
   }
 
   /** Waits up to 5 s for the confirms still open, then closes the connection. Safe to call twice. */

@@ -5,7 +5,7 @@ import type { IdentifiedRequest } from './api-key.hook';
 /** Counts per API key, or per address where keys are not asked for. */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
-  /** Before the limits of routes are looked up, which are many look-ups where nothing is limited at all. */
+  /** Where nothing is limited at all, the limits of each route are not looked up. */
   protected override async shouldSkip(context: ExecutionContext): Promise<boolean> {
     return this.commonOptions.skipIf?.(context) ?? false;
   }

@@ -9,6 +9,10 @@ class Line {
 }
 
 class Order {
+  @IsOptional()
+  @IsInt()
+  amount?: number;
+
   @IsObject()
   data!: Record<string, unknown>;
 
@@ -46,6 +50,7 @@ it.each([
   ['data that is no object', '{"data":"x"}', '/data'],
   ['no data', '{}', '/data'],
   ['an unknown field', '{"data":{},"extra":1}', '/extra'],
+  ['an object where a number belongs, whatever its keys', '{"data":{},"amount":{"constructor":1}}', '/'],
   ['a wrong nested field', '{"data":{},"line":{"amount":"1"}}', '/line/amount'],
 ])('refuses %s, as a dead letter that names it', async (_what, json, path) => {
   await expect(read(json)).rejects.toMatchObject({

@@ -33,9 +33,18 @@ function toInstance<Payload>(target: Type<Payload>, plain: unknown, options?: Cl
   refuseUnknown(known, fields);
   const kept = fields.filter(([field]) => open.has(field));
   const closed = kept.length === 0 ? plain : Object.fromEntries(fields.filter(([field]) => !open.has(field)));
-  const instance = plainToInstance(target, closed, options);
+  const instance = transformed(target, closed, options);
   Object.assign(instance as object, Object.fromEntries(kept));
   return instance;
+}
+
+/** class-transformer trips over keys such as "constructor" where the class wants something simple: another attempt would, too. */
+function transformed<Payload>(target: Type<Payload>, plain: object, options?: ClassTransformOptions): Payload {
+  try {
+    return plainToInstance(target, plain, options);
+  } catch (error) {
+    throw error instanceof TypeError ? refusal([`/: ${error.message}`]) : error;
+  }
 }
 
 /** Before anything is made of it: class-validator would look at each unknown field again and again. */

@@ -8,6 +8,17 @@ const LEVELS_MS = [100, 300];
 
 const bench = new Workbench(LEVELS_MS);
 
+/** Of the tasks in the queue, read by another worker: what came back comes before what is put now. */
+async function numbersThatCameBack(sender: WorkerClient, expectedCount: number): Promise<unknown[]> {
+  await sender.put({ type: 'marker' });
+  const next = bench.worker(() => undefined, { capacity: 1 });
+  await next.start();
+  await next.seen.atLeast(expectedCount + 1);
+  const bodies = next.seen.values.map(({ body }) => body);
+  expect(bodies.at(-1)).toEqual({ type: 'marker' });
+  return bodies.slice(0, -1).map(({ number }) => number);
+}
+
 describe('start', () => {
   it('resolves once the worker consumes, and does not wait for tasks', async () => {
     const worker = bench.worker(() => undefined);
@@ -113,12 +124,7 @@ describe('stop', () => {
     const stopped = worker.stop();
     hold.open();
     await stopped;
-    // What comes again comes before what is put now.
-    await sender.put({ type: 'marker' });
-    const next = bench.worker(() => undefined, { capacity: 1 });
-    await next.start();
-    await next.seen.atLeast(1);
-    expect(next.seen.values.map(({ type }) => type)).toEqual(['marker']);
+    expect(await numbersThatCameBack(sender, 0)).toEqual([]);
   });
 
   it('gives back the one task that does not end, and none of the many beside it that have succeeded', async () => {
@@ -138,14 +144,7 @@ describe('stop', () => {
     const stopped = worker.stop();
     hold.open();
     await stopped;
-    await sender.put({ type: 'marker' });
-    const next = bench.worker(() => undefined, { capacity: 1 });
-    await next.start();
-    await next.seen.atLeast(2);
-    expect(next.seen.values.map(({ type, body }) => [type, body['number']])).toEqual([
-      ['report', 0],
-      ['marker', undefined],
-    ]);
+    expect(await numbersThatCameBack(sender, 1)).toEqual([0]);
   });
 
   it('leaves what it did not start in the queue, with its attempt number', async () => {

@@ -60,5 +60,6 @@ async function measure(rig: Rig, failEvery: number): Promise<Metrics> {
   };
   const usage = await Role.run<Usage>('retry', params);
   measuredDuring(usage);
+  if (!(await rig.isEmptied())) throw new Error('Mercury left tasks unacked.');
   return metricsOf(usage, COUNT);
 }

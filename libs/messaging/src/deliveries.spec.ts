@@ -135,6 +135,16 @@ describe('where the inside of amqplib is the one that is known', () => {
     expect(inside.connection.sentSinceLastCheck).toBe(true);
   });
 
+  it('writes nothing when all was told already', async () => {
+    const inside = Object.setPrototypeOf(channel(), { sendMessage: () => undefined }) as ReturnType<typeof channel>;
+    deliveries = new Deliveries(inside, new AbortController().signal);
+    deliver(1);
+    deliveries.ack(message(1));
+    // The ack leaves meanwhile.
+    await deliveries.finish();
+    expect(written.map(({ length }) => length)).toEqual([ACK_FRAME_BYTES]);
+  });
+
   it('leaves it to amqplib to refuse acks on a channel that closes', async () => {
     const closing = { ...channel(), sendMessage: () => undefined };
     deliveries = new Deliveries(closing, new AbortController().signal);

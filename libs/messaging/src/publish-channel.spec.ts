@@ -93,6 +93,7 @@ it('leaves nothing of a message behind that could not be written', async () => {
 it.each<[string, () => void]>([
   ['closes', () => Object.assign(inside, { sendMessage: () => undefined })],
   ['has closed', () => (inside.connection.channels[1] = null)],
+  ['has a connection that closes', () => Object.assign(inside.connection, { sendMethod: () => undefined })],
 ])('says nothing more on a channel that %s before the turn is over', async (_what, close) => {
   publish('a');
   close();

@@ -1,4 +1,6 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
 import { Connection } from './connection';
@@ -10,6 +12,10 @@ class FakeManager extends EventEmitter {
   readonly published: { exchange: string; routingKey: string; content: string; options: Options.Publish }[] = [];
   readonly declared: string[] = [];
   nack: Error | null = null;
+  /** Of what was published, while somebody else still holds it. */
+  readonly contents: WeakRef<Buffer>[] = [];
+  /** Instead of an answer. */
+  unanswered: ((nack: Error | null) => void)[] | undefined;
   channels = 0;
   closes = 0;
 
@@ -25,7 +31,10 @@ class FakeManager extends EventEmitter {
         confirm: (nack: Error | null) => void,
       ) => {
         this.published.push({ exchange, routingKey, content: content.toString(), options });
-        confirm(this.nack);
+        this.contents.push(new WeakRef(content));
+        if (this.unanswered) this.unanswered.push(confirm);
+        else confirm(this.nack);
+        this.emit('published');
       };
       const close = async () => undefined;
       const methods = { assertExchange: declare, assertQueue: declare, bindQueue: async () => undefined };
@@ -54,6 +63,21 @@ beforeEach(() => {
 afterEach(() => client.stop());
 
 describe('WorkerClient', () => {
+  it('does not hold what it has sent while it waits for the confirm', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    manager.unanswered = [];
+    const published = once(manager, 'published');
+    const put = client.put({ type: 'report' });
+    await published;
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    const held = manager.contents.map((content) => content.deref());
+    for (const confirm of manager.unanswered) confirm(null);
+    await put;
+    expect(held).toEqual([undefined]);
+  });
+
   it('refuses options that cannot work, before it connects', () => {
     expect(() => new WorkerClient({ queueName: '' })).toThrow(ConfigError);
   });

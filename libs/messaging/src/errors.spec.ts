@@ -87,7 +87,82 @@ describe('describeError', () => {
     expect(describeError(new DiscardTask('x'.repeat(length))).message).toBe('x'.repeat(kept));
   });
 
+  const refused = Object.assign(new AggregateError([new Error('connect ECONNREFUSED ::1:1')], ''), {
+    code: 'ECONNREFUSED',
+  });
+
+  it.each<[string, unknown, string]>([
+    [
+      'its cause',
+      new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:1') }),
+      'TypeError: fetch failed (Error: connect ECONNREFUSED 127.0.0.1:1)',
+    ],
+    [
+      'the cause of its cause',
+      new Error('a', { cause: new Error('b', { cause: new RangeError('c') }) }),
+      'Error: a (Error: b (RangeError: c))',
+    ],
+    [
+      'the errors of an AggregateError',
+      new AggregateError(
+        [new Error('mirror A says 500'), new Error('mirror B times out')],
+        'All promises were rejected',
+      ),
+      'AggregateError: All promises were rejected (Error: mirror A says 500; Error: mirror B times out)',
+    ],
+    [
+      'the code of an error without a message',
+      new Error('no', { cause: refused }),
+      'Error: no (AggregateError: ECONNREFUSED (Error: connect ECONNREFUSED ::1:1))',
+    ],
+    ['a cause that is no error', new Error('no', { cause: 'disk full' }), 'Error: no (disk full)'],
+    [
+      'the cause of an error of ours',
+      new RetryTask('Not saved.', { cause: new Error('deadlock') }),
+      'Not saved. (Error: deadlock)',
+    ],
+    ['nothing twice', new Error('no route to host', { cause: 'no route to host' }), 'Error: no route to host'],
+    [
+      'the same cause once',
+      new AggregateError([new Error('full'), new Error('full')], 'twice'),
+      'AggregateError: twice (Error: full)',
+    ],
+  ])('tells %s', (_what, error, message) => {
+    expect(describeError(error).message).toBe(message);
+  });
+
+  it('ends with causes that are their own causes, or too many', () => {
+    const own = new Error('a');
+    own.cause = new Error('b', { cause: own });
+    expect(describeError(own).message).toBe('Error: a (Error: b)');
+    const many = new AggregateError(
+      Array.from({ length: 1_000 }, (_, index) => new Error(`e${index}`)),
+      'many',
+    );
+    expect(describeError(many).message).toMatch(/\(Error: e0; .*Error: e4; and 995 more\)$/);
+    let deep = new Error('0');
+    for (let level = 1; level < 1_000; level++) deep = new Error(String(level), { cause: deep });
+    expect(describeError(deep).message).toBe(
+      'Error: 999 (Error: 998 (Error: 997 (Error: 996 (Error: 995 (Error: 994)))))',
+    );
+  });
+
+  it('leaves room for the causes of a long message', () => {
+    const { message } = describeError(new Error('x'.repeat(5_000), { cause: new Error('deadlock') }));
+    expect(message.length).toBeLessThanOrEqual(1_000);
+    expect(message).toMatch(/x \(Error: deadlock\)$/);
+  });
+
   it.each<[string, () => unknown]>([
+    [
+      'a cause that throws',
+      () =>
+        Object.defineProperty(new Error('no'), 'cause', {
+          get: () => {
+            throw new Error('no');
+          },
+        }),
+    ],
     ['a code that is a number', () => new DiscardTask('no', { code: 404 as unknown as string })],
     ['a message that is an object', () => new DiscardTask({} as string)],
     [

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { causesOf } from './causes';
 
 /**
  * The base of every error that this library throws.
@@ -96,17 +97,25 @@ const LONGEST_CODE = 255;
 /** The broker limits a message's headers to one frame of 128 KiB (RabbitMQ docs, frame_max), and logs are for people. */
 const LONGEST_MESSAGE = 1_000;
 
-function bounded(code: string, message: string): { code: string; message: string } {
-  return { code: code.slice(0, LONGEST_CODE), message: message.slice(0, LONGEST_MESSAGE) };
-}
-
-/** What anything thrown says about itself: a code for programs and a message for people. Never throws. */
+/** What anything thrown says about itself, and about its causes: a code for programs and a message for people. Never throws. */
 export function describeError(error: unknown): { code: string; message: string } {
   try {
-    if (error instanceof MercuryError) return bounded(String(error.code), String(error.message));
-    if (error instanceof Error) return bounded('HANDLER_FAILED', `${error.name}: ${error.message}`);
-    return bounded('HANDLER_FAILED', typeof error === 'string' ? error : inspect(error, { breakLength: Infinity }));
+    const code = error instanceof MercuryError ? String(error.code) : 'HANDLER_FAILED';
+    return { code: code.slice(0, LONGEST_CODE), message: textOf(error).slice(0, LONGEST_MESSAGE) };
   } catch {
     return { code: 'HANDLER_FAILED', message: 'An error that cannot be described.' };
   }
+}
+
+function textOf(error: unknown): string {
+  if (typeof error === 'string') return error;
+  if (!(error instanceof Error)) return inspect(error, { breakLength: Infinity });
+  const own = error instanceof MercuryError ? String(error.message) : fullTextOf(error);
+  const causes = causesOf(error, own);
+  // So that the causes have room, too.
+  return causes === '' ? own : `${own.slice(0, LONGEST_MESSAGE / 2)} (${causes})`;
+}
+
+function fullTextOf({ name, message }: Error): string {
+  return `${name}: ${String(message)}`;
 }

@@ -73,10 +73,10 @@ it('of a scheduler tell whether it leads, and count ticks and gaps by schedule',
 });
 
 describe('of a worker', () => {
-  let worker: { events: Events<WorkerEvents>; runningCount: number; capacity: number };
+  let worker: { events: Events<WorkerEvents>; runningCount: number; capacity: number; types: string[] };
 
   beforeEach(() => {
-    worker = { events: new Events<WorkerEvents>(), runningCount: 0, capacity: 10 };
+    worker = { events: new Events<WorkerEvents>(), runningCount: 0, capacity: 10, types: ['report', 'mail'] };
     metrics.observeWorker(worker);
   });
 
@@ -109,18 +109,21 @@ describe('of a worker', () => {
     expect(await samplesOf('mercury_task_attempts_total')).toEqual([]);
   });
 
-  it.each(['UNKNOWN_TYPE', 'NO_TYPE', 'INVALID_JSON', 'NOT_AN_OBJECT'])(
-    'never take the type of a message that nobody knows for a label: %s',
-    async (code) => {
-      for (const type of ['', 'x', 'y']) {
-        const outcome = { kind: 'dead', failure: { code, message: 'no' } } as const;
-        worker.events.emit('settled', { ...attempt, type, outcome });
+  it('never take the type of a message that nobody knows for a label, however it ends', async () => {
+    for (const type of ['', 'x', 'y']) {
+      for (const kind of ['retry', 'dead'] as const) {
+        worker.events.emit('settled', { ...attempt, type, outcome: { kind, levelMs: 1_000, failure } });
       }
-      expect(await samplesOf('mercury_task_attempts_total')).toEqual([
-        'mercury_task_attempts_total{type="unknown",outcome="dead"} 3',
-      ]);
-    },
-  );
+    }
+    const { id, queue } = attempt;
+    const { signal } = new AbortController();
+    worker.events.emit('skipped', { id, type: 'z', queue, attempt: 1, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    expect(await samplesOf('mercury_task_attempts_total')).toEqual([
+      'mercury_task_attempts_total{type="other",outcome="retry"} 3',
+      'mercury_task_attempts_total{type="other",outcome="dead"} 3',
+    ]);
+    expect(await samplesOf('mercury_tasks_skipped_total')).toEqual(['mercury_tasks_skipped_total{type="other"} 1']);
+  });
 });
 
 it('each application has a registry of its own, with the metrics of its process', async () => {

@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { ClientEvents, Events, SchedulerEvents, SettledAttempt, WorkerEvents } from '../../events';
+import type { ClientEvents, Events, SchedulerEvents, WorkerEvents } from '../../events';
 
 const DURATION_BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
-/** Types of foreign messages are anybody's text: as labels they would grow without bound. */
-const WITHOUT_KNOWN_TYPE = new Set(['UNKNOWN_TYPE', 'NO_TYPE', 'INVALID_JSON', 'NOT_AN_OBJECT']);
-
 interface Observable {
   readonly events: Events<WorkerEvents>;
   readonly runningCount: number;
   readonly capacity: number;
+  /** Those that have a handler: the only ones that are labels. */
+  readonly types: readonly string[];
 }
 
 /** Prometheus metrics of this application, in a registry of its own. */
@@ -105,15 +104,13 @@ export class Metrics {
       labelNames: ['type'],
       registers,
     });
-    worker.events.on('skipped', ({ type }) => skipped.inc({ type }));
-    worker.events.on('settled', (attempt) => {
-      const labels = { type: typeLabelOf(attempt), outcome: attempt.outcome.kind };
+    // A message's type is anybody's text: as a label it would grow without bound.
+    const labelOf = (type: string) => (worker.types.includes(type) ? type : 'other');
+    worker.events.on('skipped', ({ type }) => skipped.inc({ type: labelOf(type) }));
+    worker.events.on('settled', ({ type, outcome, durationMs }) => {
+      const labels = { type: labelOf(type), outcome: outcome.kind };
       attempts.inc(labels);
-      seconds.observe(labels, attempt.durationMs / 1000);
+      seconds.observe(labels, durationMs / 1000);
     });
   }
-}
-
-function typeLabelOf({ type, outcome }: SettledAttempt): string {
-  return outcome.kind === 'dead' && WITHOUT_KNOWN_TYPE.has(outcome.failure.code) ? 'unknown' : type;
 }

@@ -1,60 +1,73 @@
-import 'reflect-metadata';
-import { BadRequestException, HttpException, NotFoundException, UnprocessableEntityException } from '@nestjs/common';
-import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants';
-import { lastValueFrom } from 'rxjs';
+import { BadRequestException, HttpException, UnprocessableEntityException } from '@nestjs/common';
 import { DiscardTask, RetryTask } from '../errors';
-import type { Task } from '../task';
-import { currentTask } from './task.context';
-import { TaskErrorsFilter } from './task-errors.filter';
+import { HandlerCall } from './handler-call';
 
-const task = { id: '1', type: 'report' } as Task;
+const first = new Error('the reason');
 
-/** What an execution sees after the filter had the error. */
-async function passedOn(error: unknown): Promise<unknown> {
-  const rejected = lastValueFrom(new TaskErrorsFilter().catch(error)).then(() => new Error('Nothing was thrown.'));
-  return rejected.catch((thrown: unknown) => thrown);
+function failedCall(error: unknown = first): HandlerCall {
+  const call = new HandlerCall();
+  call.pipesBegin();
+  call.handlerBegins();
+  call.failed(error);
+  return call;
 }
 
-describe('TaskErrorsFilter', () => {
-  it.each<[string, unknown]>([
-    ['an error', new Error('no')],
-    ['a RetryTask', new RetryTask('later')],
-    ['a DiscardTask', new DiscardTask('never')],
-    ['a string', 'no'],
-    ['nothing', undefined],
-    ['an HTTP error that says nothing of the payload', new NotFoundException()],
-    ['an HTTP error of the server', new HttpException('down', 503)],
-  ])('passes %s on as it is', async (_what, error) => {
-    expect(await passedOn(error)).toBe(error);
+describe('a call of a handler', () => {
+  it('has not failed when nothing was thrown', () => {
+    expect(new HandlerCall().failure(undefined)).toBeUndefined();
+  });
+
+  it('has failed for the first reason, whatever filters make of it', () => {
+    expect(failedCall().failure(undefined)).toEqual({ error: first });
+    expect(failedCall().failure({ error: new Error('of a filter') })).toEqual({ error: first });
+    expect(failedCall().failure({ error: 'a text' })).toEqual({ error: first });
+    const call = failedCall();
+    call.failed(new Error('thrown later'));
+    expect(call.failure(undefined)).toEqual({ error: first });
+  });
+
+  it('has failed also when nothing was thrown: undefined is a reason', () => {
+    const call = new HandlerCall();
+    call.failed(undefined);
+    expect(call.failure(undefined)).toEqual({ error: undefined });
+  });
+
+  it.each([[new DiscardTask('closed')], [new RetryTask('later')]])(
+    'goes on as a filter decides with %s, which keeps the reason as its cause',
+    (decision) => {
+      expect(failedCall().failure({ error: decision })).toEqual({ error: decision });
+      expect(decision.cause).toBe(first);
+    },
+  );
+
+  it('keeps the outcome that the handler asked for, when a filter throws something else', () => {
+    const wanted = new RetryTask('rate limited', { delayMs: 400 });
+    expect(failedCall(wanted).failure({ error: new TypeError('getHeader') })).toEqual({ error: wanted });
+    expect(failedCall(wanted).failure({ error: wanted })).toEqual({ error: wanted });
+    expect(wanted.cause).toBeUndefined();
   });
 
   it.each<[string, HttpException, string]>([
-    [
-      'a list',
-      new BadRequestException(['name must be a string', 'times must be >= 1']),
-      'name must be a string; times must be >= 1',
-    ],
+    ['a list', new BadRequestException(['a must be set', 'b must be >= 1']), 'a must be set; b must be >= 1'],
     ['a text', new BadRequestException('no name'), 'no name'],
     ['an object without a message', new BadRequestException({ pointer: '/name' }), 'Bad Request Exception'],
     ['422', new UnprocessableEntityException('no name'), 'no name'],
     ['a response that is only a text', new HttpException('no name', 400), 'no name'],
-  ])('discards a task whose payload a pipe refused, with the reason: %s', async (_what, error, detail) => {
-    const discarded = await passedOn(error);
-    expect(discarded).toBeInstanceOf(DiscardTask);
-    expect(discarded).toMatchObject({
+  ])('discards a task whose payload a pipe refused, with the reason: %s', (_what, error, detail) => {
+    const call = new HandlerCall();
+    call.pipesBegin();
+    call.failed(error);
+    expect(call.failure(undefined)?.error).toMatchObject({
       code: 'INVALID_PAYLOAD',
       message: `The payload is invalid: ${detail}.`,
-      cause: error,
     });
   });
 
-  it('catches everything that is thrown while a task runs, and nothing outside of one', () => {
-    const caught = Reflect.getMetadata(FILTER_CATCH_EXCEPTIONS, TaskErrorsFilter) as (new () => unknown)[];
-    expect(caught).toHaveLength(1);
-    const catches = (error: unknown) => caught.some((type) => error instanceof type);
-    for (const error of [new Error('no'), 'no', undefined]) {
-      expect(catches(error)).toBe(false);
-      expect(currentTask.run(task, () => catches(error))).toBe(true);
-    }
+  it('takes the same error of a guard or of the handler for any other', () => {
+    const refusal = new BadRequestException('upstream said 400');
+    const guarded = new HandlerCall();
+    guarded.failed(refusal);
+    expect(guarded.failure(undefined)).toEqual({ error: refusal });
+    expect(failedCall(refusal).failure(undefined)).toEqual({ error: refusal });
   });
 });

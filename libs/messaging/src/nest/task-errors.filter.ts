@@ -1,34 +1,42 @@
-import { Catch, HttpException, type RpcExceptionFilter } from '@nestjs/common';
+import { Catch, type PipeTransform, type RpcExceptionFilter } from '@nestjs/common';
 import { throwError, type Observable } from 'rxjs';
-import { DiscardTask } from '../errors';
-import { currentTask } from './task.context';
+import { currentCall } from './handler-call';
 
 /** As a type for `@Catch` it fits every error that is thrown while a task runs, and none outside of one. */
 class ThrownByTask {
   static [Symbol.hasInstance](): boolean {
-    return currentTask.getStore() !== undefined;
+    return currentCall.getStore() !== undefined;
   }
 }
 
-/**
- * The last filter of all: without it Nest would replace every error by "Internal server error", and a dead letter
- * could not say why it is dead. Filters of the application come first and may turn the error into another.
- */
+/** The last filter of all: without it Nest would log each error, and replace it by "Internal server error". */
 @Catch(ThrownByTask)
 export class TaskErrorsFilter implements RpcExceptionFilter {
   catch(error: unknown): Observable<never> {
-    return throwError(() => (isRefusedInput(error) ? asDiscard(error) : error));
+    return throwError(() => error);
   }
 }
 
-/** What the application's own ValidationPipe throws: another attempt would read the same payload. */
-function isRefusedInput(error: unknown): error is HttpException {
-  return error instanceof HttpException && [400, 422].includes(error.getStatus());
+/** As a type for `@Catch` it fits nothing, and has seen everything: Nest asks each filter in turn whether it fits. */
+class Nothing {
+  static [Symbol.hasInstance](error: unknown): boolean {
+    currentCall.getStore()?.failed(error);
+    return false;
+  }
 }
 
-function asDiscard(error: HttpException): DiscardTask {
-  const response = error.getResponse();
-  const detail = typeof response === 'object' && 'message' in response ? response.message : error.message;
-  const problems = Array.isArray(detail) ? detail.join('; ') : String(detail);
-  return new DiscardTask(`The payload is invalid: ${problems}.`, { code: 'INVALID_PAYLOAD', cause: error });
+/** The first filter of all, which notes each error before the application's own filters make something of it. */
+@Catch(Nothing)
+export class ErrorWitness implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}
+
+/** The first pipe of all, which changes nothing: what is thrown between it and the handler was thrown by a pipe. */
+export class PipeWitness implements PipeTransform {
+  transform(value: unknown): unknown {
+    currentCall.getStore()?.pipesBegin();
+    return value;
+  }
 }

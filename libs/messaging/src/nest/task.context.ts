@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { Task } from '../task';
 
@@ -13,6 +12,3 @@ export class TaskContext extends BaseRpcContext<[Task]> {
     return this.getArgByIndex(0) as Task;
   }
 }
-
-/** The task that the current asynchronous call chain executes. */
-export const currentTask = new AsyncLocalStorage<Task>();

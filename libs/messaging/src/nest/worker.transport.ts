@@ -1,18 +1,19 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { ApplicationConfig } from '@nestjs/core';
+import { Inject, Injectable, UseFilters, type OnApplicationBootstrap } from '@nestjs/common';
+import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import { checkRunner, type WorkerOptions } from '../config';
-import { ConfigError, MercuryError } from '../errors';
+import { ConfigError, MercuryError, describeError } from '../errors';
 import type { Events, WorkerEvents } from '../events';
 import type { TaskRunner } from '../execution';
 import { payloadOf, type Task } from '../task';
 import { Worker } from '../worker';
 import { MessagingConnections } from './messaging.connections';
 import { MESSAGING_OPTIONS, workerOptionsOf, type MessagingModuleOptions } from './messaging.options';
-import { TaskErrorsFilter } from './task-errors.filter';
-import { TASK_TRANSPORT, type TaskHandlerOptions } from './task-handler.decorator';
-import { TaskContext, currentTask } from './task.context';
+import { HandlerCall, currentCall, type Thrown } from './handler-call';
+import { ErrorWitness, PipeWitness, TaskErrorsFilter } from './task-errors.filter';
+import { TASK_TRANSPORT, type TaskHandlerExtras, type TaskHandlerOptions } from './task-handler.decorator';
+import { TaskContext } from './task.context';
 
 type Listeners = { [Name in keyof WorkerEvents]: (...args: WorkerEvents[Name]) => void };
 
@@ -23,11 +24,14 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
   private readonly worker: HandlerWorker;
   private isListening = false;
   private isInitialised = false;
+  /** Types whose filters were told of. */
+  private readonly filteredTypes = new Set<string>();
 
   constructor(
     @Inject(MESSAGING_OPTIONS) options: MessagingModuleOptions,
     connections: MessagingConnections,
     config: ApplicationConfig,
+    modules: ModulesContainer,
   ) {
     super();
     this.worker = new HandlerWorker(
@@ -35,8 +39,10 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
       (type) => this.runnerOf(type),
       () => this.types.map((type) => this.runnerOf(type)?.timeoutMs ?? 0),
     );
-    // First in the list is last in line.
+    // Of filters the first in the list is the last in line, of pipes it is the first.
     config.getGlobalFilters().unshift(new TaskErrorsFilter());
+    config.getGlobalPipes().unshift(new PipeWitness());
+    for (const method of taskHandlersOf(modules)) witnessErrorsOf(method);
   }
 
   get events(): Events<WorkerEvents> {
@@ -57,17 +63,21 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
   }
 
   /** The task types that have a handler. */
-  get types(): string[] {
+  get types(): readonly string[] {
     return [...this.messageHandlers.keys()];
   }
 
-  /** @throws ConfigError when two handlers want the same type: each task is executed by one. */
+  /**
+   * Handlers that name no transport Nest offers to every one: those are none of ours.
+   * @throws ConfigError when two handlers want the same type: each task is executed by one.
+   */
   override addHandler(
     pattern: string,
     callback: MessageHandler,
     isEventHandler?: boolean,
-    extras?: TaskHandlerOptions,
+    extras?: TaskHandlerExtras,
   ): void {
+    if (!extras?.[TASK_TRANSPORT]) return;
     if (this.messageHandlers.has(pattern)) {
       throw new ConfigError('Task handlers', [`two @TaskHandler methods for the type "${pattern}"`]);
     }
@@ -112,12 +122,62 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
     const handler = this.messageHandlers.get(type);
     if (!handler) return undefined;
     const options = (handler.extras ?? {}) as TaskHandlerOptions;
-    return { ...options, run: (task) => currentTask.run(task, () => this.call(handler, task)) };
+    return {
+      ...options,
+      run: (task) => {
+        const call = new HandlerCall();
+        return currentCall.run(call, () => this.call(handler, task, call));
+      },
+    };
   }
 
-  private async call(handler: MessageHandler, task: Task): Promise<void> {
-    const result: unknown = await handler(payloadOf(task), new TaskContext(task));
-    await lastValueFrom(this.transformToObservable(result), { defaultValue: undefined });
+  private async call(handler: MessageHandler, task: Task, call: HandlerCall): Promise<void> {
+    let filtered: Thrown | undefined;
+    try {
+      const result: unknown = await handler(payloadOf(task), new TaskContext(task));
+      await lastValueFrom(this.transformToObservable(result), { defaultValue: undefined });
+    } catch (error) {
+      filtered = { error };
+    }
+    const failure = call.failure(filtered);
+    if (!failure) return;
+    if (filtered?.error instanceof Error) this.reportFilter(task.type, filtered.error, failure.error);
+    throw failure.error;
+  }
+
+  /** Once for each type: a filter made for HTTP fails with every task that does. */
+  private reportFilter(type: string, filtered: Error, failure: unknown): void {
+    const isOfFilter = filtered !== failure && filtered !== (failure as Error | undefined)?.cause;
+    if (!isOfFilter || this.filteredTypes.has(type)) return;
+    this.filteredTypes.add(type);
+    const message =
+      `An exception filter answered the failure of a "${type}" task with another error, which changes nothing ` +
+      `(${describeError(filtered).message}). Filters may throw DiscardTask or RetryTask; those for HTTP should pass on what is not of HTTP.`;
+    this.worker.events.emit('problem', new MercuryError('FILTER_FAILED', message, { cause: filtered }));
+  }
+}
+
+const witnessed = new WeakSet<() => unknown>();
+
+/** Behind all decorators, so that it is asked before their filters; once, also where several applications have the class. */
+function witnessErrorsOf(method: () => unknown): void {
+  if (witnessed.has(method)) return;
+  witnessed.add(method);
+  UseFilters(new ErrorWitness())(method);
+}
+
+/** The methods of controllers that have `@TaskHandler`, before Nest makes anything of them. */
+function* taskHandlersOf(modules: ModulesContainer): Generator<() => unknown> {
+  const scanner = new MetadataScanner();
+  for (const { controllers } of modules.values()) {
+    for (const { metatype } of controllers.values()) {
+      const prototype = (metatype as { prototype?: Record<string, () => unknown> } | null)?.prototype;
+      if (!prototype) continue;
+      for (const name of scanner.getAllMethodNames(prototype)) {
+        const method = prototype[name];
+        if (method && Reflect.hasMetadata(TASK_TRANSPORT, method)) yield method;
+      }
+    }
   }
 }
 

@@ -1,0 +1,59 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { HttpException } from '@nestjs/common';
+import { DiscardTask, RetryTask } from '../errors';
+
+/** Boxed, because anything can be thrown, also nothing. */
+export interface Thrown {
+  error: unknown;
+}
+
+/**
+ * One call of a handler through Nest, and what it has really come to: an exception filter may answer a failure with a value, a
+ * Promise or another error, and Nest then tells only that.
+ */
+export class HandlerCall {
+  private stage: 'guards' | 'pipes' | 'handler' = 'guards';
+  private first: Thrown | undefined;
+
+  pipesBegin(): void {
+    this.stage = 'pipes';
+  }
+
+  handlerBegins(): void {
+    this.stage = 'handler';
+  }
+
+  /** The first error is why the attempt has failed: what comes after it comes of it. */
+  failed(error: unknown): void {
+    this.first ??= { error: this.stage === 'pipes' && isRefusedInput(error) ? asDiscard(error) : error };
+  }
+
+  /**
+   * Why the attempt has failed; undefined when it has not. Filters may decide what follows, with a DiscardTask or a
+   * RetryTask, but neither hide the failure nor its reason.
+   * @param filtered what the call ended with, behind the filters.
+   */
+  failure(filtered: Thrown | undefined): Thrown | undefined {
+    const { first } = this;
+    if (!first || !filtered) return first ?? filtered;
+    const { error } = filtered;
+    if (!(error instanceof DiscardTask || error instanceof RetryTask)) return first;
+    if (error !== first.error) error.cause ??= first.error;
+    return filtered;
+  }
+}
+
+/** The call that the current asynchronous chain belongs to. */
+export const currentCall = new AsyncLocalStorage<HandlerCall>();
+
+/** What the application's own ValidationPipe throws: another attempt would read the same payload. */
+function isRefusedInput(error: unknown): error is HttpException {
+  return error instanceof HttpException && [400, 422].includes(error.getStatus());
+}
+
+function asDiscard(error: HttpException): DiscardTask {
+  const response = error.getResponse();
+  const detail = typeof response === 'object' && 'message' in response ? response.message : error.message;
+  const problems = Array.isArray(detail) ? detail.join('; ') : String(detail);
+  return new DiscardTask(`The payload is invalid: ${problems}.`, { code: 'INVALID_PAYLOAD' });
+}

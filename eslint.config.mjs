@@ -26,6 +26,12 @@ const noOtherApp = {
   regex: '^(\\.\\./)+(\\.\\./)(producer|consumer|logger)/|apps/',
   message: 'Applications talk over the broker, never by import.',
 };
+/** Node 20 collects a time limit that only a combined signal knows of, and leaves a listener behind with each combination. */
+const weakSignals = ['any', 'timeout'].map((property) => ({
+  object: 'AbortSignal',
+  property,
+  message: 'Held weakly: a time limit of it may never come. Use LinkedSignal, or a timer and an AbortController.',
+}));
 
 export default tseslint.config(
   // The benchmark is checked with its own types: npm run --prefix bench lint.
@@ -44,6 +50,7 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-empty-function': 'off',
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'no-restricted-properties': ['error', ...weakSignals],
     },
   },
   // The tests of one file stay together: where its cases are many, reading them in two places would not be easier.
@@ -69,6 +76,7 @@ export default tseslint.config(
     rules: {
       'no-restricted-properties': [
         'error',
+        ...weakSignals,
         ...['ack', 'nack', 'reject', 'ackAll', 'nackAll'].map((property) => ({
           object: 'channel',
           property,

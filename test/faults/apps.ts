@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Child } from './child';
 import { freePorts } from '../../tools/broker/ports';
 import type { Scene } from './scene';
-import { until } from './wait';
+import { until, within } from './wait';
 
 export type AppName = 'producer' | 'consumer' | 'logger';
 
@@ -43,7 +43,7 @@ export class App {
 
   /** The status of one of its health checks; undefined while it does not listen. */
   async health(check: 'live' | 'ready'): Promise<number | undefined> {
-    return fetch(`${this.url}/health/${check}`, { signal: AbortSignal.timeout(5_000) }).then(
+    return within(5_000, `the ${this.name} answers`, fetch(`${this.url}/health/${check}`)).then(
       ({ status }) => status,
       () => undefined,
     );

@@ -53,8 +53,21 @@ export class Management {
 
   async request(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
     const headers = { authorization: this.authorization, 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    const init = { method, headers, signal, ...(body ? { body: JSON.stringify(body) } : {}) };
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new Error('The management API did not answer in time.')),
+      ANSWER_TIMEOUT_MS,
+    );
+    try {
+      const init = { method, headers, signal: late.signal, ...(body ? { body: JSON.stringify(body) } : {}) };
+      return await this.answerTo(path, init);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async answerTo(path: string, init: RequestInit & { method: string }): Promise<unknown> {
+    const { method } = init;
     const response = await this.ask(path, init);
     const text = await response.text();
     if (!response.ok) throw new Error(`The management API answered ${response.status} to ${method} ${path}: ${text}`);

@@ -29,3 +29,10 @@ export function gate(): { opened: Promise<void>; open(): void } {
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { opened, open: () => open() };
 }
+
+/** Aborts when its time is over, unless the process has ended by then. */
+export function timeLimit(timeoutMs: number, what: string): AbortSignal {
+  const late = new AbortController();
+  setTimeout(() => late.abort(new Error(`Not within ${timeoutMs} ms: ${what}`)), timeoutMs).unref();
+  return late.signal;
+}

@@ -1,6 +1,6 @@
 import { Environment, WholeNumber, readEnvironment } from '@mercury/messaging/nest';
 import { Transform } from 'class-transformer';
-import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 
 export class ConsumerEnvironment extends Environment {
   override PORT = 3001;
@@ -42,6 +42,10 @@ export class ConsumerEnvironment extends Environment {
   @Min(1)
   @Max(600_000)
   WEBHOOK_TIMEOUT_MS = 10_000;
+
+  /** Errors name the path of a webhook's address; without it they have a hash in its place. */
+  @IsIn(['true', 'false'])
+  WEBHOOK_SHOW_PATHS: 'true' | 'false' = 'false';
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */

@@ -43,6 +43,7 @@ export class ConsumerModule {
               ...(environment.WEBHOOK_SECRET === undefined ? {} : { secret: environment.WEBHOOK_SECRET }),
               allowedHosts: environment.WEBHOOK_ALLOWED_HOSTS,
               timeoutMs: environment.WEBHOOK_TIMEOUT_MS,
+              showPath: environment.WEBHOOK_SHOW_PATHS === 'true',
             }),
         },
       ],

@@ -34,7 +34,7 @@ export class Completions {
       for (let failures = 1; !this.isOver(task); failures++) {
         const found = await this.ask(task);
         if (found !== 'unknown' && !this.isOver(task)) return found;
-        await delay(backoffMs(failures, ASK_AGAIN_CAP_MS), AbortSignal.any([this.leaving, task.signal]));
+        await delay(backoffMs(failures, ASK_AGAIN_CAP_MS), this.leaving, task.signal);
       }
       return 'unknown';
     } finally {

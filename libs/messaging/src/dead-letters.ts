@@ -17,6 +17,7 @@ import { Events, type ClientEvents } from './events';
 import { Pace } from './pace';
 import { Publisher } from './publisher';
 import { replayOf } from './settlement';
+import { LinkedSignal } from './signals';
 
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
@@ -144,13 +145,15 @@ export class DeadLetters {
     const { ratePerSecond = DEAD_LETTER_LIMITS.ratePerSecond, dryRun = false } = options;
     const isRate = ratePerSecond > 0 && ratePerSecond <= DEAD_LETTER_LIMITS.highestRate;
     if (!isRate) throw invalid(`ratePerSecond must be a number above 0 and at most ${DEAD_LETTER_LIMITS.highestRate}`);
-    const signal = AbortSignal.any([this.leaving.signal, ...(options.signal ? [options.signal] : [])]);
+    const ended = new LinkedSignal([this.leaving.signal, ...(options.signal ? [options.signal] : [])]);
     try {
-      yield* this.reservedReplay(filter, { ratePerSecond, dryRun, signal });
+      yield* this.reservedReplay(filter, { ratePerSecond, dryRun, signal: ended.signal });
       this.leaving.signal.throwIfAborted();
     } catch (error) {
       // The caller's own wish is no failure.
       if (!options.signal?.aborted || error !== options.signal.reason) throw error;
+    } finally {
+      ended.release();
     }
   }
 
@@ -289,14 +292,17 @@ export class DeadLetters {
     const hopeless = new AbortController();
     const onFailed = (problem: BrokerError) => problem.code === 'BROKER_ACCESS_REFUSED' && hopeless.abort(problem);
     consuming.events.on('failed', onFailed);
+    const late = new BrokerError('BROKER_UNREACHABLE', 'The broker was not reached in time.');
+    const limit = { timeoutMs: this.config.publishTimeoutMs, reason: late };
+    const ended = new LinkedSignal([hopeless.signal, this.leaving.signal], limit);
     try {
-      const late = AbortSignal.timeout(this.config.publishTimeoutMs);
-      await consuming.untilConnected(AbortSignal.any([late, hopeless.signal, this.leaving.signal]));
+      await consuming.untilConnected(ended.signal);
       return consuming;
     } catch (cause) {
       this.leaving.signal.throwIfAborted();
       throw consuming.problem ?? cause;
     } finally {
+      ended.release();
       consuming.events.off('failed', onFailed);
     }
   }

@@ -5,6 +5,7 @@ import { delay } from './retry-policy';
 import type { Delivery } from './deliveries';
 import { ack, giveBackAll } from './settlement';
 import { deadQueueOf, reserveDeadQueue } from './topology';
+import { anyAborted } from './signals';
 
 /** Most letters that one reading holds. An explicit prefetch: without one RabbitMQ 4 gives a consumer 2,000. */
 const MOST_HELD = 10_000;
@@ -142,7 +143,7 @@ export class HeldLetters<Found> {
     };
     try {
       ({ consumerTag: this.consumerTag } = await this.channel.consume(this.deadQueue, onMessage));
-      await aborted(AbortSignal.any([complete.signal, this.lost.signal, signal]));
+      await anyAborted(complete.signal, this.lost.signal, signal);
       this.lost.signal.throwIfAborted();
       signal.throwIfAborted();
     } finally {
@@ -157,13 +158,6 @@ export class HeldLetters<Found> {
     const delivery = { message: { ...message, content: NO_CONTENT }, channel: this.channel, lost: this.lost.signal };
     this.letters.push({ found, delivery });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function missing(deadQueue: string, cause: unknown): unknown {

@@ -11,6 +11,7 @@ import { Deliveries, type Delivery } from './deliveries';
 import type { Settlement } from './settlement';
 import { HEADER } from './task';
 import { dueQueueOf } from './topology';
+import { LinkedSignal } from './signals';
 
 /** So many delayed tasks a worker moves or holds at once, beside its capacity. It bounds their memory, too. */
 const PREFETCH = 100;
@@ -61,7 +62,16 @@ export class DueTasks {
    * when `gone` aborts. Never rejects.
    */
   async forward(gone: AbortSignal): Promise<void> {
-    const over = AbortSignal.any([gone, this.host.leaving]);
+    const over = new LinkedSignal([gone, this.host.leaving]);
+    try {
+      await this.forwardUntil(over.signal, gone);
+    } finally {
+      over.release();
+    }
+    this.currentProblem = undefined;
+  }
+
+  private async forwardUntil(over: AbortSignal, gone: AbortSignal): Promise<void> {
     for (let failures = 0; !over.aborted;) {
       try {
         // What failed may have been deleted.
@@ -76,7 +86,6 @@ export class DueTasks {
         await delay(backoffMs(failures, CONSUME_AGAIN_CAP_MS), over);
       }
     }
-    this.currentProblem = undefined;
   }
 
   private async consume(
@@ -86,10 +95,10 @@ export class DueTasks {
     onConsuming: () => void,
   ): Promise<void> {
     const closed = new AbortController();
-    const lost = AbortSignal.any([closed.signal, gone]);
-    const deliveries = new Deliveries(channel, lost);
+    const lost = new LinkedSignal([closed.signal, gone]);
+    const deliveries = new Deliveries(channel, lost.signal);
     const releasing = new AbortController();
-    setMaxListeners(0, lost, releasing.signal);
+    setMaxListeners(0, lost.signal, releasing.signal);
     let end: (problem?: BrokerError) => void = () => undefined;
     const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
     const onOver = () => end();

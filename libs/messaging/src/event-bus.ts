@@ -9,6 +9,7 @@ import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
 import { Gaps, Sequence } from './sequence';
 import type { JsonObject } from './task';
+import { anyAborted } from './signals';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
@@ -209,7 +210,7 @@ export class EventBus {
           lost = await this.receiveOn(channel, bindings, handler, closed);
           failures = 0;
           state.bound();
-          await aborted(AbortSignal.any([lost, closed]));
+          await anyAborted(lost, closed);
         } finally {
           await closeChannel(channel);
         }
@@ -253,7 +254,7 @@ export class EventBus {
           .catch(() => lost.abort()),
       BIND_AGAIN_MS,
     );
-    AbortSignal.any([lost.signal, closed]).addEventListener('abort', () => clearInterval(again), { once: true });
+    void anyAborted(lost.signal, closed).then(() => clearInterval(again));
     await channel.prefetch(EVENT_PREFETCH, false);
     // Taken one after another, so that a logger writes them in the order of the bus.
     let last = Promise.resolve();
@@ -318,9 +319,4 @@ function checkRouting(key: unknown, headers: Readonly<Record<string, unknown>> =
       throw new InvalidMessageError('EVENT_INVALID', message);
     }
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

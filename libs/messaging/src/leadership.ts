@@ -4,6 +4,7 @@ import type { EncodedTask } from './codec';
 import { BrokerError, MercuryError, PublishError } from './errors';
 import { decodeState, encodeState, mergeState, type ScheduleState } from './schedule-state';
 import { EXCHANGE, scheduleQueueOf } from './topology';
+import { anyAborted } from './signals';
 
 const CANCELLED = 'The broker cancelled the consumer of the schedule queue: it was deleted or moved.';
 
@@ -59,11 +60,7 @@ export class Leadership {
 
   /** Resolves once this replica leads, or has lost its channel. */
   untilLeading(signal: AbortSignal): Promise<void> {
-    const any = AbortSignal.any([this.leading.signal, this.lost, signal]);
-    return new Promise((resolve) => {
-      if (any.aborted) resolve();
-      any.addEventListener('abort', () => resolve());
-    });
+    return anyAborted(this.leading.signal, this.lost, signal);
   }
 
   /**

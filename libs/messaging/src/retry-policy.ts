@@ -25,17 +25,17 @@ export function backoffMs(failures: number, capMs: number): number {
   return Math.round(50 + Math.random() * ceilingMs);
 }
 
-/** Waits, or returns early when the signal aborts. */
-export function delay(timeoutMs: number, signal: AbortSignal): Promise<void> {
+/** Waits, or returns early when one of the signals aborts. */
+export function delay(timeoutMs: number, ...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signals.some(({ aborted }) => aborted)) return resolve();
     const finish = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
+      for (const signal of signals) signal.removeEventListener('abort', finish);
       resolve();
     };
     const timer = setTimeout(finish, timeoutMs);
-    signal.addEventListener('abort', finish);
+    for (const signal of signals) signal.addEventListener('abort', finish);
   });
 }
 

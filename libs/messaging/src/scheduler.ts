@@ -9,6 +9,7 @@ import { backoffMs, delay, within } from './retry-policy';
 import { stepOf, tickId, type Schedule, type Step } from './schedule';
 import { adoptSchedules, type ScheduleState } from './schedule-state';
 import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from './topology';
+import { LinkedSignal } from './signals';
 
 const AGAIN_CAP_MS = 5_000;
 const STOP_TIMEOUT_MS = 5_000;
@@ -144,6 +145,7 @@ export class Scheduler {
     const leadership = new Leadership(channel, this.queueName, this.state, (problem) =>
       this.events.emit('problem', problem),
     );
+    const ended = new LinkedSignal([leadership.lost, signal]);
     try {
       await leadership.stand();
       onTakingPart();
@@ -151,19 +153,19 @@ export class Scheduler {
       this.events.emit('ready');
       await leadership.untilLeading(signal);
       leadership.lost.throwIfAborted();
-      if (!signal.aborted) await this.lead(leadership);
+      if (!signal.aborted) await this.lead(leadership, ended.signal);
       leadership.lost.throwIfAborted();
     } finally {
       if (this.leads) this.events.emit('standby');
       this.leads = false;
+      ended.release();
       // Gives the state in hand to the next.
       await closeChannel(channel);
     }
   }
 
-  private async lead(leadership: Leadership): Promise<void> {
+  private async lead(leadership: Leadership, ended: AbortSignal): Promise<void> {
     const { schedules } = this.config;
-    const ended = AbortSignal.any([leadership.lost, this.leaving.signal]);
     adoptSchedules(this.state, schedules, this.clock.nowMs());
     await this.reportWhenLate(leadership.store());
     this.leads = true;

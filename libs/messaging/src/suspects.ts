@@ -82,6 +82,6 @@ export class Suspects {
   /** With jitter: workers that look at the same time would all pause for the same suspect. */
   private async untilNextLook(lost: AbortSignal): Promise<void> {
     this.wake = new AbortController();
-    await delay(LOOK_EVERY_MS * (0.5 + Math.random()), AbortSignal.any([this.wake.signal, lost, this.host.leaving]));
+    await delay(LOOK_EVERY_MS * (0.5 + Math.random()), this.wake.signal, lost, this.host.leaving);
   }
 }

@@ -1,6 +1,7 @@
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import type { Connection } from '@mercury/messaging';
 import { uniqueName } from '../../support/rabbit';
+import { timeLimit } from '../../support/until';
 import type { Environment, Program } from './environment';
 
 /** A quorum queue as Mercury declares them, without anything that a test does not need. */
@@ -32,7 +33,7 @@ export class Stage {
   /** A channel on a connection of its own, unless one is given. */
   async channel(connection?: Connection): Promise<ConfirmChannel> {
     const used = connection ?? (await this.program()).connections.consuming;
-    await used.untilConnected(AbortSignal.timeout(10_000));
+    await used.untilConnected(timeLimit(10_000, 'the test is connected'));
     return used.openChannel();
   }
 

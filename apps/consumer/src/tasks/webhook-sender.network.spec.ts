@@ -1,10 +1,17 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { DiscardTask, RetryTask } from '@mercury/messaging';
 import type { Resolve } from './address-guard';
+import { until } from '../../../../test/support/until';
+import { receiverName } from './receiver-name';
 import { WebhookSender, type WebhookSenderOptions } from './webhook-sender';
+
+setFlagsFromString('--expose_gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 type Answer = (response: ServerResponse) => void;
 
@@ -146,12 +153,28 @@ describe('no answer', () => {
     expect(error.message).toContain('50 ms');
   });
 
+  it('in time is noticed also when garbage is collected meanwhile', async () => {
+    answers['/slow'] = () => undefined;
+    const sending = failureOf(deliver(at('/slow'), { timeoutMs: 200 }));
+    await until('the request is there', () => received.length === 1);
+    collectGarbage();
+    expect(await sending).toMatchObject({ code: 'WEBHOOK_TIMEOUT' });
+  });
+
+  it('leaves no listener on the signal of the task', async () => {
+    const task = new AbortController();
+    for (let round = 0; round < 20; round++) await deliver(at('/'), { signal: task.signal });
+    expect(getEventListeners(task.signal, 'abort')).toEqual([]);
+  });
+
   it('from a port that nobody listens on is tried again, and told without the query', async () => {
     await once(server.close(), 'close');
     const error = await failureOf(deliver(at('/hook?token=hush')));
     expect(error).toBeInstanceOf(RetryTask);
     expect(error.code).toBe('WEBHOOK_UNREACHABLE');
-    expect(error.message).toBe(`${at('/hook')} cannot be reached: ECONNREFUSED.`);
+    expect(error.message).toBe(
+      `${receiverName(new URL(at('/hook?token=hush')), false)} cannot be reached: ECONNREFUSED.`,
+    );
   });
 
   it('from a name that is unknown is tried again: it may come back', async () => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 import { DiscardTask, RetryTask } from '@mercury/messaging';
+import { receiverName } from './receiver-name';
 import { WebhookSender, type WebhookSenderOptions, retryAfterMs } from './webhook-sender';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -73,6 +74,7 @@ const deliver = (url: string, options?: Partial<WebhookSenderOptions>): Promise<
   });
 
 const hook = (path = '/hook') => `http://${receiver.host}${path}`;
+const nameOf = (url: string) => receiverName(new URL(url), false);
 
 /** What a send that must not succeed throws. */
 async function failureOf(sending: Promise<number>): Promise<DiscardTask | RetryTask> {
@@ -143,7 +145,7 @@ describe('an answer that is no success', () => {
     const error = await failureOf(deliver(hook()));
     expect(error).toBeInstanceOf(RetryTask);
     expect(error).toMatchObject({ code, delayMs: undefined });
-    expect(error.message).toBe(`${hook()} answered ${status}: not now`);
+    expect(error.message).toBe(`${nameOf(hook())} answered ${status}: not now`);
   });
 
   it.each([[400], [401], [404], [410], [422]])('%i is dead at once', async (status) => {
@@ -165,12 +167,13 @@ describe('an answer that is no success', () => {
       pour();
     };
     const { message } = await failureOf(deliver(hook()));
-    expect(message).toBe(`${hook()} answered 500: ${'x'.repeat(512)}`);
+    expect(message).toBe(`${nameOf(hook())} answered 500: ${'x'.repeat(512)}`);
   });
 
   it('is told without the query, which may hold a token', async () => {
     receiver.answer = answer(500);
-    expect((await failureOf(deliver(hook('/hook?token=hush')))).message).toBe(`${hook()} answered 500.`);
+    const url = hook('/hook?token=hush');
+    expect((await failureOf(deliver(url))).message).toBe(`${nameOf(url)} answered 500.`);
   });
 });
 

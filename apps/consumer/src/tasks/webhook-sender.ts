@@ -3,6 +3,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { DiscardTask, MercuryError, RetryTask } from '@mercury/messaging';
 import type { WebhookPayload } from '@mercury/tasks';
 import { AddressGuard, type Resolve } from './address-guard';
+import { maskedAnswer, receiverName } from './receiver-name';
 
 const MOST_REDIRECTS = 3;
 const LONGEST_EXCERPT_BYTES = 512;
@@ -18,6 +19,8 @@ export interface WebhookSenderOptions {
   allowedHosts: readonly string[];
   /** For the whole exchange, redirects included. */
   timeoutMs: number;
+  /** Errors name the path of the address, too. Default false: it may be a password. */
+  showPath?: boolean;
   /** Default: the machine's resolver. */
   resolve?: Resolve;
 }
@@ -51,16 +54,30 @@ export class WebhookSender {
       timestamp: new Date(delivery.enqueuedAtMs).toISOString(),
       data: delivery.payload.data,
     });
-    const signal = AbortSignal.any([delivery.signal, AbortSignal.timeout(this.options.timeoutMs)]);
-    const headers = this.headersOf(delivery.id, body);
-    let url = new URL(delivery.payload.url);
+    const ended = new AbortController();
+    const onAbort = () => ended.abort(delivery.signal.reason);
+    if (delivery.signal.aborted) onAbort();
+    delivery.signal.addEventListener('abort', onAbort);
+    // A timer of its own: Node 20 collects an AbortSignal.timeout that only a combined signal knows of.
+    const timer = setTimeout(() => ended.abort(), this.options.timeoutMs);
+    try {
+      return await this.follow(new URL(delivery.payload.url), this.headersOf(delivery.id, body), body, ended.signal);
+    } finally {
+      clearTimeout(timer);
+      delivery.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Posts, and posts again where a redirect leads. */
+  private async follow(from: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<number> {
+    let url = from;
     for (let redirects = 0; ; redirects++) {
       const answer = await this.post(url, headers, body, signal);
       if (answer.status < 300) return answer.status;
       const next = redirectOf(answer, url);
-      if (!next) throw failureOf(answer, url);
+      if (!next) throw this.refusalOf(answer, url);
       if (redirects === MOST_REDIRECTS) {
-        throw new DiscardTask(`${placeOf(url)} redirects more than ${MOST_REDIRECTS} times.`, {
+        throw new DiscardTask(`${this.nameOf(url)} redirects more than ${MOST_REDIRECTS} times.`, {
           code: 'WEBHOOK_REDIRECT',
         });
       }
@@ -99,16 +116,31 @@ export class WebhookSender {
     }
   }
 
+  private nameOf(url: URL): string {
+    return receiverName(url, this.options.showPath ?? false);
+  }
+
+  private refusalOf({ status, headers, excerpt }: Answer, url: URL): MercuryError {
+    const said = maskedAnswer(excerpt, url, this.options.showPath ?? false);
+    const message = `${this.nameOf(url)} answered ${status}${said === '' ? '.' : `: ${said}`}`;
+    if (status >= 500 || RETRYABLE.has(status)) {
+      const delayMs = retryAfterMs(headers['retry-after']);
+      const code = status >= 500 ? 'WEBHOOK_STATUS_5XX' : `WEBHOOK_STATUS_${status}`;
+      return new RetryTask(message, { code, ...(delayMs === undefined ? {} : { delayMs }) });
+    }
+    return new DiscardTask(message, { code: status < 400 ? 'WEBHOOK_REDIRECT' : 'WEBHOOK_STATUS_4XX' });
+  }
+
   private unanswered(cause: unknown, url: URL, signal: AbortSignal): MercuryError {
     if (cause instanceof DiscardTask) return cause;
     // Taken away by the worker, which says why.
     if (signal.reason instanceof MercuryError) return signal.reason;
     if (signal.aborted) {
-      const message = `${placeOf(url)} did not answer within ${this.options.timeoutMs} ms.`;
-      return new RetryTask(message, { code: 'WEBHOOK_TIMEOUT', cause });
+      const message = `${this.nameOf(url)} did not answer within ${this.options.timeoutMs} ms.`;
+      return new RetryTask(message, { code: 'WEBHOOK_TIMEOUT' });
     }
     const reason = (cause as { code?: string }).code ?? String(cause);
-    return new RetryTask(`${placeOf(url)} cannot be reached: ${reason}.`, { code: 'WEBHOOK_UNREACHABLE', cause });
+    return new RetryTask(`${this.nameOf(url)} cannot be reached: ${reason}.`, { code: 'WEBHOOK_UNREACHABLE', cause });
   }
 }
 
@@ -147,25 +179,10 @@ function redirectOf({ status, headers }: Answer, from: URL): URL | undefined {
   return isHttp && next.username === '' && next.password === '' ? next : undefined;
 }
 
-function failureOf({ status, headers, excerpt }: Answer, url: URL): MercuryError {
-  const message = `${placeOf(url)} answered ${status}${excerpt === '' ? '.' : `: ${excerpt}`}`;
-  if (status >= 500 || RETRYABLE.has(status)) {
-    const delayMs = retryAfterMs(headers['retry-after']);
-    const code = status >= 500 ? 'WEBHOOK_STATUS_5XX' : `WEBHOOK_STATUS_${status}`;
-    return new RetryTask(message, { code, ...(delayMs === undefined ? {} : { delayMs }) });
-  }
-  return new DiscardTask(message, { code: status < 400 ? 'WEBHOOK_REDIRECT' : 'WEBHOOK_STATUS_4XX' });
-}
-
 /** Seconds or an HTTP date (RFC 9110, 10.2.3). */
 export function retryAfterMs(header: string | string[] | undefined, nowMs = Date.now()): number | undefined {
   const value = String(header ?? '').trim();
   if (value === '') return undefined;
   const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
   return Number.isNaN(delayMs) ? undefined : Math.min(Math.max(delayMs, 0), LONGEST_RETRY_AFTER_MS);
-}
-
-/** A query may hold a token: errors are stored and shown, so it is left out. */
-function placeOf(url: URL): string {
-  return `${url.origin}${url.pathname}`;
 }

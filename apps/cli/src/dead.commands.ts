@@ -5,6 +5,7 @@ import {
   DEAD_LETTER_LIMITS,
   DeadLetters,
   timeMsOf,
+  tlsFrom,
   type DeadLetterFilter,
   type ReplayProgress,
 } from '@mercury/messaging';
@@ -50,7 +51,9 @@ export function addDeadCommands(
   /** Does a command's work with the letters of its queue. */
   const withLetters = async (queueName: string, work: (letters: DeadLetters) => Promise<ExitCode>) => {
     await findBroker();
-    const letters = new DeadLetters({ rabbitUrl: process.env['RABBITMQ_URL'] || [], queueName });
+    const tls = tlsFrom(process.env);
+    const rabbitUrl = process.env['RABBITMQ_URL'] || [];
+    const letters = new DeadLetters({ rabbitUrl, queueName, ...(tls ? { tls } : {}) });
     // What is wrong with the broker is told by the error that the command ends with.
     letters.events.on('problem', () => undefined);
     try {

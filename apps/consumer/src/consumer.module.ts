@@ -1,7 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { KeyStore } from '@mercury/messaging';
-import { KEY_STORE, KeyStoreModule, MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
+import {
+  KEY_STORE,
+  KeyStoreModule,
+  MessagingModule,
+  OperationsModule,
+  structuredLogs,
+  brokerOptionsOf,
+} from '@mercury/messaging/nest';
 import { Operations } from './operations';
 import type { ConsumerEnvironment } from './consumer.config';
 import { TaskReports } from './task-reports';
@@ -20,7 +27,7 @@ export class ConsumerModule {
         MessagingModule.forRootAsync({
           inject: [KEY_STORE],
           useFactory: (keyStore: KeyStore) => ({
-            rabbitUrl: environment.RABBITMQ_URL,
+            ...brokerOptionsOf(environment),
             queueName: environment.QUEUE_NAME,
             loggerName: environment.LOGGER_NAME,
             capacity: environment.WORKER_CAPACITY,

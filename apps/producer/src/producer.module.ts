@@ -1,7 +1,13 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { LoggerModule } from 'nestjs-pino';
-import { KeyStoreModule, MessagingModule, OperationsModule, structuredLogs } from '@mercury/messaging/nest';
+import {
+  KeyStoreModule,
+  MessagingModule,
+  OperationsModule,
+  structuredLogs,
+  brokerOptionsOf,
+} from '@mercury/messaging/nest';
 import { API_KEYS, ApiKeys } from './access/api-keys';
 import { DeadLettersController } from './dead-letters/dead-letters.controller';
 import { EventsController } from './events/events.controller';
@@ -23,7 +29,7 @@ export class ProducerModule {
         LoggerModule.forRoot(structuredLogs(environment.LOG_LEVEL)),
         KeyStoreModule.forRoot({ redisUrl: environment.REDIS_URL }),
         MessagingModule.forRoot({
-          rabbitUrl: environment.RABBITMQ_URL,
+          ...brokerOptionsOf(environment),
           queueName: environment.QUEUE_NAME,
           loggerName: environment.LOGGER_NAME,
           retryDelaysMs: environment.RETRY_DELAYS_MS,

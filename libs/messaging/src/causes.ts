@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 const MOST_DEPTH = 5;
 const MOST_SIDE_BY_SIDE = 5;
 /** Of one error that has causes: they are to be heard, too. */
@@ -15,7 +17,7 @@ export function causesOf(error: Error, said: string, seen: Set<unknown> = new Se
   );
   const named = behind.slice(0, MOST_SIDE_BY_SIDE).map((cause) => {
     const text = partOf(cause);
-    const further = cause instanceof Error ? causesOf(cause, `${said} ${text}`, new Set([...seen, cause])) : '';
+    const further = isError(cause) ? causesOf(cause, `${said} ${text}`, new Set([...seen, cause])) : '';
     return said.includes(messageOf(cause)) ? further : `${text}${further === '' ? '' : ` (${further})`}`;
   });
   const texts = [...new Set(named)].filter((text) => text !== '');
@@ -25,13 +27,18 @@ export function causesOf(error: Error, said: string, seen: Set<unknown> = new Se
 
 /** One error, without what is behind it. Some of Node's have an empty message, and say all in their code. */
 function partOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).slice(0, LONGEST_PART);
+  if (!isError(error)) return String(error).slice(0, LONGEST_PART);
   const text = messageOf(error);
   return `${error.name}${text === '' ? '' : `: ${text}`}`.slice(0, LONGEST_PART);
 }
 
 function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isError(error)) return String(error);
   const code: unknown = (error as NodeJS.ErrnoException).code;
   return String(error.message) || (typeof code === 'string' ? code : '');
+}
+
+/** Also one of another realm: in Jest, those that Node.js itself throws are. */
+export function isError(thrown: unknown): thrown is Error {
+  return types.isNativeError(thrown) || thrown instanceof Error;
 }

@@ -1,9 +1,11 @@
+import { readBrokerUrl } from './broker-url';
 import type { Connections } from './connection';
 import { ConfigError } from './errors';
 import type { TaskRunner } from './execution';
 import type { KeyStore } from './key-store';
 import type { RetryPolicy } from './retry-policy';
 import { schedulesOf, type Schedule, type ScheduleOptions } from './schedule';
+import { checkTls, type TlsOptions } from './tls';
 
 export const DEFAULTS = {
   capacity: 10,
@@ -27,6 +29,8 @@ const LONGEST_TTL_MS = 366 * 86_400_000;
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
 export interface BrokerOptions {
   rabbitUrl?: string | readonly string[];
+  /** For amqps:// URLs. Default: what Node.js trusts, and no certificate of one's own. */
+  tls?: TlsOptions;
   connections?: Connections;
 }
 
@@ -75,6 +79,7 @@ export interface EventBusOptions extends BrokerOptions {
 
 export interface ResolvedBroker {
   readonly urls: readonly string[];
+  readonly tls: TlsOptions | undefined;
   readonly connections: Connections | undefined;
 }
 
@@ -203,17 +208,15 @@ function clientOf(options: WorkerClientOptions, problems: string[]): ResolvedCli
 }
 
 function brokerOf(options: BrokerOptions, problems: string[]): ResolvedBroker {
-  if (options.connections) return { urls: [], connections: options.connections };
+  if (options.connections) return { urls: [], tls: undefined, connections: options.connections };
   const given: readonly unknown[] = Array.isArray(options.rabbitUrl) ? options.rabbitUrl : [options.rabbitUrl];
   const urls = given.flatMap((url) => (typeof url === 'string' ? url.split(',') : [])).map((url) => url.trim());
   if (urls.length === 0) problems.push('rabbitUrl is missing: give a URL such as amqp://user:password@host:5672');
-  // The URL itself is never repeated: it holds a password.
-  if (!urls.every(isAmqpUrl)) problems.push('rabbitUrl must be amqp:// or amqps:// URLs');
-  return { urls, connections: undefined };
-}
-
-function isAmqpUrl(url: string): boolean {
-  return URL.canParse(url) && ['amqp:', 'amqps:'].includes(new URL(url).protocol);
+  const ofUrls: string[] = [];
+  for (const url of urls) readBrokerUrl(url, ofUrls);
+  problems.push(...new Set(ofUrls));
+  if (ofUrls.length === 0) checkTls(options.tls, urls, problems);
+  return { urls, tls: options.tls, connections: undefined };
 }
 
 /** Names of queues and exchanges: at most 255 bytes in AMQP, of which the suffixes of our own queues need some. */

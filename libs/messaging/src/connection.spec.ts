@@ -87,6 +87,7 @@ describe('the problem of a connection', () => {
     ['connect ECONNREFUSED 127.0.0.1:5672', 'BROKER_UNREACHABLE'],
     ['connect ECONNREFUSED 127.0.0.1:14032', 'BROKER_UNREACHABLE'],
     ['getaddrinfo ENOTFOUND rabbit', 'BROKER_UNREACHABLE'],
+    ['Expected ConnectionOpenOk; got <ConnectionClose channel:0>', 'BROKER_ACCESS_REFUSED'],
   ])('after "%s" is %s, and never shows the password', (message, code) => {
     const failed: BrokerError[] = [];
     connection.events.on('failed', (problem) => failed.push(problem));
@@ -180,10 +181,24 @@ describe('a silent broker', () => {
     readonly destroy = jest.fn((_error: Error) => void this.emit('close'));
   }
 
+  it.each([
+    [60, 115_000, 10_000],
+    [0, 3_600_000, undefined],
+  ])('with a heartbeat of %d s is given up by what was agreed on', (heartbeat, patientMs, thenMs) => {
+    jest.useFakeTimers();
+    const stream = new FakeSocket();
+    manager.connect({ connection: { stream, heartbeat } });
+    jest.advanceTimersByTime(patientMs);
+    expect(stream.destroy).not.toHaveBeenCalled();
+    if (thenMs === undefined) return;
+    jest.advanceTimersByTime(thenMs);
+    expect(stream.destroy).toHaveBeenCalledTimes(1);
+  });
+
   it('is given up after two heartbeats without a byte, and not before', () => {
     jest.useFakeTimers();
     const stream = new FakeSocket();
-    manager.connect({ connection: { stream } });
+    manager.connect({ connection: { stream, heartbeat: 15 } });
     for (let beat = 0; beat < 10; beat++) {
       jest.advanceTimersByTime(25_000);
       stream.bytesRead += 8;
@@ -209,7 +224,7 @@ it('reportProblems tells a problem once while it lasts, and again when it comes 
 describe('useConnections', () => {
   it('leaves connections of somebody else open', async () => {
     const connections: Connections = { publishing: connection, consuming: connection };
-    const use = useConnections({ urls: [], connections }, 'test', () => undefined);
+    const use = useConnections({ urls: [], tls: undefined, connections }, 'test', () => undefined);
     expect(use.connections).toBe(connections);
     await use.close();
     expect(manager.closes).toBe(0);
@@ -217,11 +232,11 @@ describe('useConnections', () => {
 
   it('opens its own only when they are used, one for each purpose', async () => {
     const open = jest.spyOn(Connection, 'open').mockImplementation(() => over(manager));
-    const broker: ResolvedBroker = { urls: ['amqp://a'], connections: undefined };
+    const broker: ResolvedBroker = { urls: ['amqp://a'], tls: undefined, connections: undefined };
     const use = useConnections(broker, 'client reports', () => undefined);
     expect(open).not.toHaveBeenCalled();
     expect(use.connections.publishing).toBe(use.connections.publishing);
-    expect(open.mock.calls).toEqual([[['amqp://a'], 'client reports publishing']]);
+    expect(open.mock.calls).toEqual([[['amqp://a'], 'client reports publishing', undefined]]);
     expect(use.connections.consuming).not.toBe(use.connections.publishing);
     await use.close();
     expect(manager.closes).toBe(2);

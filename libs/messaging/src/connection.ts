@@ -2,12 +2,15 @@ import type { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
+import { addressesOf } from './broker-url';
 import { systemClock, type Clock } from './clock';
 import type { ResolvedBroker } from './config';
 import { BrokerError } from './errors';
+import { connectionProblem } from './connection-problem';
 import { Events } from './events';
 import { backoffMs } from './retry-policy';
-import { endWhenSilent, socketOf, writeTogether } from './socket';
+import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
+import { socketOptionsOf, type TlsOptions } from './tls';
 
 const HEARTBEAT_S = 15;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -27,9 +30,9 @@ export interface Connections {
 }
 
 /** So that not all processes gather on the first node of a cluster. */
-export function shuffled(urls: readonly string[]): string[] {
-  const left = [...urls];
-  return urls.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
+export function shuffled<Item>(items: readonly Item[]): Item[] {
+  const left = [...items];
+  return items.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
 }
 
 interface StateEvents {
@@ -42,7 +45,7 @@ interface StateEvents {
 }
 
 /** How amqp-connection-manager has to be set up for us, also when another library creates it. */
-export function managerOptions(purpose: string) {
+export function managerOptions(purpose: string, tls: TlsOptions = {}) {
   return {
     heartbeatIntervalInSeconds: HEARTBEAT_S,
     reconnectTimeInSeconds: 0.1,
@@ -51,6 +54,7 @@ export function managerOptions(purpose: string) {
       noDelay: true,
       keepAlive: true,
       timeout: CONNECT_TIMEOUT_MS,
+      ...socketOptionsOf(tls),
       clientProperties: { connection_name: `mercury ${purpose} ${hostname()}:${process.pid}` },
     },
   };
@@ -70,9 +74,9 @@ export class Connection {
   private currentProblem: BrokerError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
   private closing: Promise<void> | undefined;
 
-  /** Connects in the background, once somebody waits for it; never throws. */
-  static open(urls: readonly string[], purpose: string): Connection {
-    const manager = new AmqpConnectionManagerClass(shuffled(urls), managerOptions(purpose));
+  /** Connects in the background, once somebody waits for it. @throws ConfigError `CONFIG_INVALID` for a URL that cannot be used. */
+  static open(urls: readonly string[], purpose: string, tls?: TlsOptions): Connection {
+    const manager = new AmqpConnectionManagerClass(shuffled(addressesOf(urls)), managerOptions(purpose, tls));
     // Its promise only repeats what the events say.
     return new Connection(manager, () => void manager.connect().catch(() => undefined));
   }
@@ -85,9 +89,10 @@ export class Connection {
     manager.on('connect', () => {
       this.failures = 0;
       this.currentProblem = undefined;
-      const socket = manager.connection && socketOf(manager.connection);
+      const model = manager.connection;
+      const socket = model && socketOf(model);
       if (socket) {
-        endWhenSilent(socket, HEARTBEAT_S);
+        endWhenSilent(socket, heartbeatOf(model));
         writeTogether(socket);
       }
       this.events.emit('up');
@@ -145,7 +150,8 @@ export class Connection {
       channel.on('error', () => undefined);
       return channel;
     } catch (cause) {
-      throw new BrokerError('BROKER_CHANNEL_LOST', 'The broker gave no channel.', { cause });
+      const text = cause instanceof Error ? cause.message : String(cause);
+      throw new BrokerError('BROKER_CHANNEL_LOST', `The broker gave no channel: ${text}.`, { cause });
     }
   }
 
@@ -204,7 +210,7 @@ export abstract class ConnectionPair implements Connections {
 
 class OwnConnections extends ConnectionPair {
   constructor(
-    private readonly urls: readonly string[],
+    private readonly target: ResolvedBroker,
     private readonly owner: string,
     private readonly onProblem: (problem: BrokerError) => void,
   ) {
@@ -212,7 +218,7 @@ class OwnConnections extends ConnectionPair {
   }
 
   protected override open(purpose: string): Connection {
-    const connection = Connection.open(this.urls, `${this.owner} ${purpose}`);
+    const connection = Connection.open(this.target.urls, `${this.owner} ${purpose}`, this.target.tls);
     reportProblems(connection, this.onProblem);
     return connection;
   }
@@ -248,7 +254,7 @@ export function useConnections(
 ): BrokerUse {
   const { connections } = broker;
   if (connections) return { connections, clock: connections.clock ?? systemClock, close: async () => undefined };
-  const own = new OwnConnections(broker.urls, owner, onProblem);
+  const own = new OwnConnections(broker, owner, onProblem);
   return { connections: own, clock: systemClock, close: () => own.close() };
 }
 
@@ -262,15 +268,4 @@ export function reportProblems(connection: Connection, onProblem: (problem: Brok
   };
   connection.events.on('failed', tell).on('down', tell).on('blocked', tell);
   connection.events.on('up', () => (lastMessage = undefined));
-}
-
-function connectionProblem(error: unknown): BrokerError {
-  const text = error instanceof Error ? error.message || error.name : 'connection closed';
-  // 403 for the login. A vhost that does not exist, may not be used or is full, amqplib tells in other words.
-  if (/ACCESS[-_]REFUSED|NOT[-_]ALLOWED|Expected ConnectionOpenOk/.test(text)) {
-    const message = 'The broker refused the user or the password of rabbitUrl, or its vhost to this user.';
-    return new BrokerError('BROKER_ACCESS_REFUSED', message, { cause: error });
-  }
-  const message = `The broker cannot be reached (${text}); trying again. Is it running, and is rabbitUrl right?`;
-  return new BrokerError('BROKER_UNREACHABLE', message, { cause: error });
 }

@@ -12,7 +12,7 @@ import {
 } from './dead-letter';
 import { byDeath, isNarrow, matcherOf, pageOf, type DeadLetterFilter, type Page } from './dead-letter-filter';
 import { HeldLetters, reserve, type HeldLetter } from './dead-queue';
-import { BrokerError, DeadLetterError, PublishError, stopped, type MercuryError } from './errors';
+import { BrokerError, DeadLetterError, PublishError, isHopeless, stopped, type MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Pace } from './pace';
 import { Publisher } from './publisher';
@@ -290,7 +290,7 @@ export class DeadLetters {
     this.leaving.signal.throwIfAborted();
     const { consuming } = this.broker.connections;
     const hopeless = new AbortController();
-    const onFailed = (problem: BrokerError) => problem.code === 'BROKER_ACCESS_REFUSED' && hopeless.abort(problem);
+    const onFailed = (problem: BrokerError) => isHopeless(problem) && hopeless.abort(problem);
     consuming.events.on('failed', onFailed);
     const late = new BrokerError('BROKER_UNREACHABLE', 'The broker was not reached in time.');
     const limit = { timeoutMs: this.config.publishTimeoutMs, reason: late };

@@ -153,7 +153,7 @@ describe('HeldLetters', () => {
     channel.refusal = refused(404);
     await expect(read(channel)).rejects.toEqual(withCode('DEAD_QUEUE_MISSING'));
     channel.refusal = refused(541);
-    await expect(read(channel)).rejects.toBe(channel.refusal);
+    await expect(read(channel)).rejects.toMatchObject({ code: 'BROKER_CHANNEL_LOST', cause: channel.refusal });
   });
 });
 
@@ -162,8 +162,8 @@ describe('reserve', () => {
     [405, 'RESOURCE_LOCKED', 'DEAD_LETTERS_BUSY'],
     [403, 'ACCESS_REFUSED - queue in exclusive use', 'DEAD_LETTERS_BUSY'],
     [404, 'NOT_FOUND', 'DEAD_LETTERS_BUSY'],
-    [403, 'ACCESS_REFUSED - configure access refused', 403],
-    [541, 'INTERNAL_ERROR', 541],
+    [403, 'ACCESS_REFUSED - configure access refused', 'BROKER_ACCESS_REFUSED'],
+    [541, 'INTERNAL_ERROR', 'BROKER_CHANNEL_LOST'],
   ])('takes %d %s for %s', async (code, message, expected) => {
     const channel = new FakeChannel();
     channel.refusal = refused(code, message);

@@ -1,6 +1,6 @@
 import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
-import { BrokerError, DeadLetterError } from './errors';
+import { BrokerError, DeadLetterError, brokerProblem } from './errors';
 import { delay } from './retry-policy';
 import type { Delivery } from './deliveries';
 import { ack, giveBackAll } from './settlement';
@@ -38,7 +38,7 @@ export async function reserve(connection: Connection, queueName: string): Promis
     await closeChannel(channel);
     const { code, message } = cause as Error & { code?: number };
     const isTaken = code === 405 || code === 404 || (code === 403 && message.includes('exclusive'));
-    if (!isTaken) throw cause;
+    if (!isTaken) throw brokerProblem('Dead letters cannot be read', cause);
     const text = `Somebody else reads "${deadQueueOf(queueName)}" now. Try again when that has ended.`;
     throw new DeadLetterError('DEAD_LETTERS_BUSY', text, { cause });
   }
@@ -90,7 +90,9 @@ export class HeldLetters<Found> {
     } catch (error) {
       if (held) await held.giveBack();
       else await closeChannel(channel);
-      throw error;
+      // Ended by the caller's own signal, whose reason may be anything.
+      if (signal.aborted) throw error;
+      throw brokerProblem('Dead letters cannot be read', error);
     }
   }
 

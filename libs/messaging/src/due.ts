@@ -99,11 +99,12 @@ export class DueTasks {
     const deliveries = new Deliveries(channel, lost.signal);
     const releasing = new AbortController();
     setMaxListeners(0, lost.signal, releasing.signal);
-    let end: (problem?: BrokerError) => void = () => undefined;
-    const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
+    let end: (problem?: MercuryError) => void = () => undefined;
+    const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
     const onOver = () => end();
     over.addEventListener('abort', onOver);
     if (over.aborted) end();
+    channel.once('error', (cause: Error) => end(brokerProblem('The channel for delayed tasks was lost', cause)));
     channel.once('close', () => {
       closed.abort();
       end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for delayed tasks was lost.'));

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { causesOf } from './causes';
+import { causesOf, isError } from './causes';
 
 /**
  * The base of every error that this library throws.
@@ -48,10 +48,17 @@ export class PublishError extends MercuryError {
 }
 
 /**
- * The broker cannot be used now: `BROKER_UNREACHABLE`, `BROKER_ACCESS_REFUSED`, `BROKER_BLOCKED`,
+ * The broker cannot be used now: `BROKER_UNREACHABLE`, `BROKER_ACCESS_REFUSED`, `BROKER_TLS_FAILED`, `BROKER_BLOCKED`,
  * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_CHANNEL_LOST`.
  */
 export class BrokerError extends MercuryError {}
+
+const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TLS_FAILED', 'BROKER_TOPOLOGY_MISMATCH']);
+
+/** Whether it does not go away by itself: who waits for a start is told. */
+export function isHopeless({ code }: MercuryError): boolean {
+  return HOPELESS.has(code);
+}
 
 /**
  * Dead letters cannot be read or replayed now: `DEAD_LETTERS_BUSY` (another reader has the queue), `DEAD_QUEUE_MISSING`,
@@ -63,6 +70,9 @@ export class DeadLetterError extends MercuryError {}
 export function brokerProblem(what: string, cause: unknown): MercuryError {
   if (cause instanceof MercuryError) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
+  // 403 names the resource, and on newer brokers the missing right.
+  const refused = /ACCESS_REFUSED - ([^"]*)/.exec(text)?.[1];
+  if (refused !== undefined) return new BrokerError('BROKER_ACCESS_REFUSED', `${what}: ${refused}.`, { cause });
   const code = /PRECONDITION[-_]FAILED/.test(text) ? 'BROKER_TOPOLOGY_MISMATCH' : 'BROKER_CHANNEL_LOST';
   return new BrokerError(code, `${what}: ${text}`, { cause });
 }
@@ -109,7 +119,7 @@ export function describeError(error: unknown): { code: string; message: string }
 
 function textOf(error: unknown): string {
   if (typeof error === 'string') return error;
-  if (!(error instanceof Error)) return inspect(error, { breakLength: Infinity });
+  if (!isError(error)) return inspect(error, { breakLength: Infinity });
   const own = error instanceof MercuryError ? String(error.message) : fullTextOf(error);
   const causes = causesOf(error, own);
   // So that the causes have room, too.

@@ -3,7 +3,15 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { decodeJsonObject, encodeJson } from './codec';
 import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
-import { BrokerError, InvalidMessageError, MercuryError, PublishError, brokerProblem, stopped } from './errors';
+import {
+  BrokerError,
+  InvalidMessageError,
+  MercuryError,
+  PublishError,
+  brokerProblem,
+  isHopeless,
+  stopped,
+} from './errors';
 import { Events, type ClientEvents } from './events';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
@@ -17,8 +25,6 @@ const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
 const MOST_QUEUED_EVENTS = 100_000;
 const EVENT_PREFETCH = 100;
 const BIND_AGAIN_MS = 10_000;
-/** Problems that do not go away by themselves: `ready` rejects. */
-const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
 export type BusKind = 'direct' | 'fanout' | 'topic' | 'headers';
 
@@ -157,7 +163,7 @@ export class EventBus {
       },
       failed: (now: MercuryError) => {
         problem = now;
-        if (HOPELESS.has(now.code)) onHopeless(now);
+        if (isHopeless(now)) onHopeless(now);
       },
     };
     consuming.events.on('failed', state.failed);

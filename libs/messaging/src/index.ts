@@ -47,6 +47,7 @@ export {
   type WorkerOptions,
   type WorkerRules,
 } from './config';
+export { tlsFrom, type TlsOptions, type TlsVariables } from './tls';
 export type { KeyStore } from './key-store';
 export { MemoryKeyStore } from './memory-key-store';
 export { RedisKeyStore } from './redis-key-store';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import type { EncodedTask } from './codec';
-import { BrokerError, MercuryError, PublishError } from './errors';
+import { BrokerError, MercuryError, PublishError, brokerProblem } from './errors';
 import { decodeState, encodeState, mergeState, type ScheduleState } from './schedule-state';
 import { EXCHANGE, scheduleQueueOf } from './topology';
 import { anyAborted } from './signals';
@@ -39,9 +39,9 @@ export class Leadership {
     private readonly onProblem: (problem: MercuryError) => void,
   ) {
     // Comes before `close`, and says why: the first end counts.
-    channel.once('error', (cause: Error) => this.end(`The channel of the scheduler was lost: ${cause.message}`));
+    channel.once('error', (cause: Error) => this.end(brokerProblem('The channel of the scheduler was lost', cause)));
     // First in line: amqplib itself tells every open confirm callback at `close` that its publish was refused.
-    channel.prependOnceListener('close', () => this.end('The channel of the scheduler was lost.'));
+    channel.prependOnceListener('close', () => this.end(lost('The channel of the scheduler was lost.')));
     channel.on('return', (message) => this.returned.add(message.properties.messageId));
   }
 
@@ -52,7 +52,7 @@ export class Leadership {
 
   /** Takes part. Resolves once this replica would be told if it led. */
   async stand(): Promise<void> {
-    const onMessage = (message: Message | null) => (message ? this.take(message) : this.end(CANCELLED));
+    const onMessage = (message: Message | null) => (message ? this.take(message) : this.end(lost(CANCELLED)));
     await this.channel.consume(scheduleQueueOf(this.queueName), onMessage);
     // So that there is something in the queue to be had: whoever gets it leads.
     await this.claim();
@@ -100,7 +100,7 @@ export class Leadership {
     try {
       await this.publishState(this.claimId);
     } catch (error) {
-      this.end(`The schedule queue takes nothing: ${(error as Error).message}`);
+      this.end(lost(`The schedule queue takes nothing: ${(error as Error).message}`));
       throw this.lost.reason;
     }
   }
@@ -137,11 +137,15 @@ export class Leadership {
     });
   }
 
-  private end(message: string): void {
+  private end(problem: MercuryError): void {
     if (this.lost.aborted) return;
-    this.ending.abort(new BrokerError('BROKER_CHANNEL_LOST', message));
+    this.ending.abort(problem);
     for (const fail of this.unconfirmed) fail();
   }
+}
+
+function lost(message: string): BrokerError {
+  return new BrokerError('BROKER_CHANNEL_LOST', message);
 }
 
 function unknownOutcome(cause: unknown): PublishError {

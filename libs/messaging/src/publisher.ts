@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
-import { BrokerError, brokerProblem, type MercuryError, PublishError, type PublishFailure } from './errors';
+import { BrokerError, brokerProblem, isHopeless, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
 import { Waiting, type Entry, type Outgoing } from './outgoing';
 import { PublishChannel } from './publish-channel';
@@ -18,6 +18,8 @@ interface Line {
   publishing: PublishChannel;
   unconfirmed: Set<Entry>;
   bytes: number;
+  /** Why it was lost, if the broker said so. */
+  problem?: MercuryError;
   /** Called when nothing more is to be sent on it. */
   left(): void;
 }
@@ -34,7 +36,7 @@ export class Publisher {
   private readonly closed = new AbortController();
   private readonly onBlocked = () => this.refuseWaiting();
   private readonly onFailed = (problem: BrokerError) => {
-    if (problem.code === 'BROKER_ACCESS_REFUSED') this.refuseWaiting();
+    if (isHopeless(problem)) this.refuseWaiting();
   };
   /** In the context of whoever made the publisher: that of the first publish may be of one request, whose log it is. */
   private readonly startKeeper = AsyncResource.bind(() => this.keepOpen());
@@ -144,6 +146,7 @@ export class Publisher {
       // First in line: amqplib itself tells every open confirm callback at `close` that its publish was refused,
       // where the truth is that nobody knows.
       channel.prependOnceListener('close', () => this.lose(line));
+      channel.once('error', (cause) => (line.problem = brokerProblem('The channel for publishing was lost', cause)));
       channel.on('return', (message) => markReturned(line, message));
       this.lines.add(line);
       this.current = line;
@@ -229,9 +232,20 @@ export class Publisher {
     line.left();
     const entries = [...line.unconfirmed];
     line.unconfirmed.clear();
+    const { problem } = line;
+    // A right that is missing closes the channel over the first message, and nothing tells which one it was.
+    const isRefused = problem?.code === 'BROKER_ACCESS_REFUSED' && entries.length === 1;
     for (const entry of entries) {
-      this.fail(entry, 'unknown', 'The channel closed before the confirm came: repeat it with the same id.');
+      if (isRefused) this.fail(entry, 'not-sent', problem.message, problem);
+      else
+        this.fail(
+          entry,
+          'unknown',
+          `${problem?.message ?? 'The channel closed before the confirm came'}: repeat it with the same id.`,
+          problem,
+        );
     }
+    if (problem) this.report(problem);
     // A line that was replaced before it was lost has held room that the new one can use now.
     this.sendWaiting();
   }
@@ -331,6 +345,7 @@ export class Publisher {
     const problem = brokerProblem('Publishing could not be set up; trying again', error);
     this.setupProblem = problem;
     this.events.emit('problem', problem);
+    if (isHopeless(problem)) this.refuseWaiting();
   }
 }
 

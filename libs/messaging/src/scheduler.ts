@@ -2,7 +2,7 @@ import type { Clock } from './clock';
 import { encodeTask } from './codec';
 import { resolveScheduler, type ResolvedScheduler, type SchedulerOptions } from './config';
 import { closeChannel, useConnections, type BrokerUse, type Connection } from './connection';
-import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
+import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from './errors';
 import { Events, type SchedulerEvents } from './events';
 import { Leadership } from './leadership';
 import { backoffMs, delay, within } from './retry-policy';
@@ -20,8 +20,6 @@ const LATE_CONFIRM_MS = 5_000;
 /** Clocks differ by less; ticks that are done further ahead are those of a wrong one. */
 const AHEAD_MS = 60_000;
 const MOST_AT_ONCE = 100;
-/** Problems that do not go away by themselves: `start` tells its caller. */
-const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
 /**
  * Puts tasks at the times of its schedules: one task per tick, however many replicas run. One of them leads; when it is
@@ -111,7 +109,7 @@ export class Scheduler {
       this.events.once('ready', resolve);
       this.onProblem = (problem) => {
         this.currentProblem = problem;
-        if (HOPELESS.has(problem.code)) reject(problem);
+        if (isHopeless(problem)) reject(problem);
       };
       this.connection.events.on('failed', this.onProblem);
       this.running = this.takePartUntilLeaving().finally(() => reject(stopped('scheduler')));

@@ -8,12 +8,19 @@ export function socketOf(model: ChannelModel): Socket | undefined {
   return (model.connection as { stream?: Socket } | undefined)?.stream;
 }
 
+/** What both sides have agreed on, in seconds; 0 means none. */
+export function heartbeatOf(model: ChannelModel): number {
+  return (model.connection as { heartbeat?: number } | undefined)?.heartbeat ?? 0;
+}
+
 /**
  * Ends a connection over which nothing came for two heartbeats: a cable was pulled, or a firewall has forgotten it. amqplib
  * notices by itself only after up to three. Counted in looks, not by the clock: a busy process that could not look has
  * not heard nothing.
  */
 export function endWhenSilent(socket: Socket, heartbeatS: number): void {
+  // Then nothing has to come.
+  if (heartbeatS === 0) return;
   let bytesSeen = socket.bytesRead;
   let silentLooks = 0;
   const timer = setInterval(() => {

@@ -200,8 +200,7 @@ async function refusalOf(connection: Connection, name: string, args: QueueArgume
     await closeChannel(channel);
     return undefined;
   } catch (error) {
-    const { code, message } = error as Error & { code?: number };
-    if (code === 403) throw new BrokerError('BROKER_ACCESS_REFUSED', `Queue "${name}": ${message}`, { cause: error });
+    const { code } = error as Error & { code?: number };
     if (code !== 405 && code !== 406) throw error;
     return error as Error;
   }

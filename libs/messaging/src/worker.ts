@@ -5,7 +5,7 @@ import { identify, type Identity } from './codec';
 import { Completions } from './completions';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions, type WorkerRules } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
-import { BrokerError, MercuryError, brokerProblem, stopped } from './errors';
+import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from './errors';
 import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
@@ -35,8 +35,6 @@ const SETUP_ANSWER_MS = 10_000;
 /** A cancel brings no reason (AMQP 0-9-1): RabbitMQ 4.3 answers so to a late ack, too. */
 const CANCELLED =
   'The broker cancelled the consumer: its queue was deleted or moved, or a task took longer than its consumer_timeout.';
-/** Problems that do not go away by themselves: `start` tells its caller. */
-const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
 
 /**
  * Executes the tasks of a queue, at most `capacity` at once. Extend it with a `handler`.
@@ -161,7 +159,7 @@ export abstract class Worker<Body = JsonObject> {
       this.events.once('ready', resolve);
       this.onProblem = (problem) => {
         this.currentProblem = problem;
-        if (HOPELESS.has(problem.code)) reject(problem);
+        if (isHopeless(problem)) reject(problem);
       };
       const warning = ackTimeoutProblem(this.longestTimeoutMs());
       if (warning) this.events.emit('problem', warning);
@@ -229,14 +227,14 @@ export abstract class Worker<Body = JsonObject> {
   /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */
   private async consume(channel: ConfirmChannel, onConsuming: () => void): Promise<void> {
     const lost = new AbortController();
-    let end: (problem?: BrokerError) => void = () => undefined;
-    const ended = new Promise<BrokerError | undefined>((resolve) => (end = resolve));
+    let end: (problem?: MercuryError) => void = () => undefined;
+    const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
     const onStopped = () => end();
     this.stopped.signal.addEventListener('abort', onStopped);
     if (this.stopped.signal.aborted) end();
     // Comes before `close`, and says why: the first end counts.
     channel.once('error', (cause: Error) => {
-      end(new BrokerError('BROKER_CHANNEL_LOST', `The channel for consuming was lost: ${cause.message}`, { cause }));
+      end(brokerProblem('The channel for consuming was lost', cause));
     });
     channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
     // The first deliveries may come together with the broker's answer: they begin when `start` has resolved.

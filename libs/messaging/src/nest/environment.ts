@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Transform, plainToInstance, type ClassConstructor } from 'class-transformer';
 import {
   IsIn,
@@ -13,7 +14,9 @@ import {
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
+import { readBrokerUrl } from '../broker-url';
 import { ConfigError } from '../errors';
+import { tlsFrom, type TlsOptions } from '../tls';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_TTL_MS = 366 * 86_400_000;
@@ -22,12 +25,31 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 /** The variables that every application of this repository reads. Extend it with those of one's own. */
 export class Environment {
   @IsAmqpUrls({
-    message: ({ value }: ValidationArguments) =>
-      value === undefined
-        ? 'RABBITMQ_URL is not set (the npm commands set it)'
-        : 'RABBITMQ_URL must be one or more amqp:// URLs, separated by commas',
+    message: ({ value }: ValidationArguments) => urlProblems(value).join('; '),
   })
   RABBITMQ_URL!: string;
+
+  /** PEM files for amqps:// URLs: whose certificates are trusted, and the client's own. */
+  @IsOptional()
+  @IsReadableFile()
+  RABBITMQ_CA_FILE?: string;
+
+  @IsOptional()
+  @IsReadableFile()
+  RABBITMQ_CERT_FILE?: string;
+
+  @IsOptional()
+  @IsReadableFile()
+  RABBITMQ_KEY_FILE?: string;
+
+  @IsOptional()
+  @IsString()
+  RABBITMQ_KEY_PASSPHRASE?: string;
+
+  /** The name in the broker's certificate, where it is not the host of the URL. */
+  @IsOptional()
+  @IsString()
+  RABBITMQ_SERVER_NAME?: string;
 
   @IsString()
   @IsNotEmpty()
@@ -90,6 +112,12 @@ export function readEnvironment<T extends object>(
   return environment;
 }
 
+/** Where the broker is, as options of the module: the URL, and how its TLS is trusted. */
+export function brokerOptionsOf(environment: Environment): { rabbitUrl: string; tls?: TlsOptions } {
+  const tls = tlsFrom(environment);
+  return { rabbitUrl: environment.RABBITMQ_URL, ...(tls ? { tls } : {}) };
+}
+
 /** `10` becomes 10; anything that is no whole number stays wrong, for validation to name it. */
 export function WholeNumber(): PropertyDecorator {
   return Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? wholeNumber(value) : value));
@@ -116,11 +144,34 @@ function IsBrokerName(): PropertyDecorator {
   return ValidateBy({ name: 'isBrokerName', validator: { validate, defaultMessage } });
 }
 
+function IsReadableFile(): PropertyDecorator {
+  const refusal = (path: unknown) => {
+    try {
+      readFileSync(String(path));
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const validate = (path: unknown) => refusal(path) === undefined;
+  const defaultMessage = ({ property, value }: ValidationArguments) => `${property} cannot be read: ${refusal(value)}`;
+  return ValidateBy({
+    name: 'isReadableFile',
+    validator: { validate, defaultMessage: (args) => (args ? defaultMessage(args) : '') },
+  });
+}
+
 function IsAmqpUrls(options: ValidationOptions): PropertyDecorator {
-  const isAmqp = (url: string) =>
-    URL.canParse(url) && ['amqp:', 'amqps:'].includes(new URL(url).protocol) && new URL(url).hostname !== '';
-  const validate = (urls: unknown) => typeof urls === 'string' && urls.split(',').every((url) => isAmqp(url.trim()));
+  const validate = (urls: unknown) => urlProblems(urls).length === 0;
   return ValidateBy({ name: 'isAmqpUrls', validator: { validate } }, options);
+}
+
+/** Those of the library, in the words of the environment. */
+function urlProblems(urls: unknown): string[] {
+  if (typeof urls !== 'string') return ['RABBITMQ_URL is not set (the npm commands set it)'];
+  const problems: string[] = [];
+  for (const url of urls.split(',')) readBrokerUrl(url.trim(), problems);
+  return [...new Set(problems)].map((problem) => problem.replaceAll('rabbitUrl', 'RABBITMQ_URL'));
 }
 
 function IsRedisUrl(options: ValidationOptions): PropertyDecorator {

@@ -10,5 +10,12 @@ export { Metrics } from './operations/metrics';
 export { structuredLogs } from './operations/logging';
 export { OperationsModule } from './operations/operations.module';
 export { Readiness } from './operations/readiness';
-export { Environment, WholeNumber, WholeNumbers, exitOnConfigError, readEnvironment } from './environment';
+export {
+  Environment,
+  brokerOptionsOf,
+  WholeNumber,
+  WholeNumbers,
+  exitOnConfigError,
+  readEnvironment,
+} from './environment';
 export { runUntilSignal } from './shutdown';

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
-import { resolveBroker } from '../config';
+import { addressesOf } from '../broker-url';
+import { resolveBroker, type ResolvedBroker } from '../config';
 import { Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../connection';
 import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
 
@@ -11,19 +12,19 @@ import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.opti
 @Injectable()
 export class MessagingConnections extends ConnectionPair {
   private readonly log = new Logger('Messaging');
-  private readonly urls: readonly string[];
+  private readonly broker: ResolvedBroker;
 
   /** @throws ConfigError `CONFIG_INVALID` for a URL that is none. */
   constructor(@Inject(MESSAGING_OPTIONS) options: MessagingModuleOptions) {
     super();
-    this.urls = resolveBroker(options).urls;
+    this.broker = resolveBroker(options);
   }
 
   protected override open(purpose: string): Connection {
     const amqp = new AmqpConnection({
       name: purpose,
-      uri: shuffled(this.urls),
-      connectionManagerOptions: managerOptions(purpose),
+      uri: shuffled(addressesOf(this.broker.urls)),
+      connectionManagerOptions: managerOptions(purpose, this.broker.tls),
       // Only its connection is used: no channel setup to wait for, no consumers, and one voice about problems.
       connectionInitOptions: { wait: false, skipConnectionFailedLogging: true, skipDisconnectFailedLogging: true },
       enableDirectReplyTo: false,

@@ -23,7 +23,7 @@ export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 export function workerOptionsOf(options: MessagingModuleOptions, connections: Connections): WorkerOptions {
-  const { rabbitUrl: _rabbitUrl, loggerName: _loggerName, schedules: _schedules, ...worker } = options;
+  const { rabbitUrl: _rabbitUrl, tls: _tls, loggerName: _loggerName, schedules: _schedules, ...worker } = options;
   return { queueName: DEFAULT_QUEUE, ...worker, connections };
 }
 

@@ -1,0 +1,24 @@
+import { connectionProblem } from './connection-problem';
+
+it.each([
+  ['SELF_SIGNED_CERT_IN_CHAIN', /not trusted.*RABBITMQ_CA_FILE/],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /not trusted/],
+  ['CERT_HAS_EXPIRED', /not trusted/],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', /another name.*RABBITMQ_SERVER_NAME/],
+  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /wants one.*RABBITMQ_CERT_FILE/],
+  ['ERR_OSSL_X509_KEY_VALUES_MISMATCH', /belong together/],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', /does not speak TLS/],
+])('%s is told as a problem of TLS, with what to do', (code, message) => {
+  const cause = Object.assign(new Error('of OpenSSL'), { code });
+  expect(connectionProblem(cause)).toMatchObject({
+    code: 'BROKER_TLS_FAILED',
+    message: expect.stringMatching(message) as unknown,
+    cause,
+  });
+});
+
+it('a virtual host that is full or unknown is not told as a wrong password', () => {
+  const { message } = connectionProblem(new Error('Expected ConnectionOpenOk; got <ConnectionClose channel:0>'));
+  expect(message).toMatch(/virtual host.*does not exist.*may not use.*connections/);
+  expect(message).not.toContain('password');
+});

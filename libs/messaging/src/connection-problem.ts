@@ -1,0 +1,42 @@
+import { isError } from './causes';
+import { BrokerError } from './errors';
+
+/** Codes of Node.js and OpenSSL for a certificate, a key or a handshake that does not do. */
+const OF_TLS = /^ERR_(TLS|SSL|OSSL)_|CERT|^UNABLE_TO_/;
+
+/** Why a connection could not be made or was lost, and what to do. */
+export function connectionProblem(error: unknown): BrokerError {
+  const text = isError(error) ? error.message || error.name : 'connection closed';
+  const code = String((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+  if (OF_TLS.test(code)) return new BrokerError('BROKER_TLS_FAILED', tlsMessage(code, text), { cause: error });
+  if (/ACCESS[-_]REFUSED/.test(text)) {
+    return new BrokerError('BROKER_ACCESS_REFUSED', 'The broker refused the user or the password of rabbitUrl.', {
+      cause: error,
+    });
+  }
+  // amqplib keeps the broker's words to itself here.
+  if (text.includes('Expected ConnectionOpenOk')) {
+    const message =
+      'The broker refused the virtual host of rabbitUrl: it does not exist, this user may not use it, or it, or the user, has as many ' +
+      'connections as allowed. The log of the broker says which.';
+    return new BrokerError('BROKER_ACCESS_REFUSED', message, { cause: error });
+  }
+  const message = `The broker cannot be reached (${text}); trying again. Is it running, and is rabbitUrl right?`;
+  return new BrokerError('BROKER_UNREACHABLE', message, { cause: error });
+}
+
+function tlsMessage(code: string, text: string): string {
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    return 'The broker does not speak TLS on this port: use its TLS port (5671 unless configured otherwise), or amqp://.';
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `The broker's certificate is for another name (${text}): set tls.serverName (RABBITMQ_SERVER_NAME) to the one in it.`;
+  }
+  if (code.includes('ALERT')) {
+    return `The broker refused the certificate of this client, or wants one (${code}): set tls.cert and tls.key (RABBITMQ_CERT_FILE, RABBITMQ_KEY_FILE).`;
+  }
+  if (code.startsWith('ERR_OSSL_')) {
+    return `tls.cert, tls.key or tls.passphrase cannot be used (${text}): they must be PEM, and belong together.`;
+  }
+  return `The broker's certificate is not trusted (${text}): set tls.ca (RABBITMQ_CA_FILE) to that of its authority.`;
+}

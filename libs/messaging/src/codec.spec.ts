@@ -20,9 +20,6 @@ function thrownBy(work: () => unknown): unknown {
   throw new Error('Nothing was thrown.');
 }
 
-const cycle: JsonObject = { type: 'a' };
-cycle['self'] = cycle;
-
 describe('encodeTask', () => {
   it('writes exactly the bytes of JSON.stringify', () => {
     const body = { type: 'grüße', nested: { list: [1, null, '✓'], left: undefined }, at: new Date(0) };
@@ -70,16 +67,10 @@ describe('encodeTask', () => {
     ['a body whose toJSON gives nothing', { type: 'a', toJSON: () => undefined }],
     ['a body whose toJSON gives null', { type: 'a', toJSON: () => null }],
     ['a boxed string', Object.assign(new String('x'), { type: 'a' })],
-    ['a cycle', cycle],
-    ['a BigInt', { type: 'a', n: 1n }],
   ])('refuses %s as a body', (_what, body) => {
     const error = thrownBy(() => encodeTask(body, {}, LIMIT));
     expect(error).toBeInstanceOf(InvalidMessageError);
     expect(error).toHaveProperty('code', 'TASK_INVALID');
-  });
-
-  it('keeps the cause when the body cannot be written', () => {
-    expect(thrownBy(() => encodeTask({ type: 'a', n: 1n }, {}, LIMIT))).toHaveProperty('cause', expect.any(TypeError));
   });
 
   it('writes what toJSON gives, if that is an object', () => {
@@ -213,12 +204,20 @@ describe('identify', () => {
     expect(identify(arrived('{}', { messageId })).id).toMatch(UUID_V7);
   });
 
-  it.each([[undefined], ['2'], [0], [-1], [1.5], [NaN], [null], [{ '!': 'timestamp', value: 2 }]])(
-    'counts an odd x-attempt of %p as the first attempt',
-    (attempt) => {
-      expect(identify(arrived('{}', { headers: { 'x-attempt': attempt } })).attempt).toBe(1);
-    },
-  );
+  it.each([
+    [undefined],
+    ['2'],
+    [0],
+    [-1],
+    [1.5],
+    [NaN],
+    [null],
+    [{ '!': 'timestamp', value: 2 }],
+    [1_000_001],
+    [2 ** 53],
+  ])('counts an odd x-attempt of %p as the first attempt', (attempt) => {
+    expect(identify(arrived('{}', { headers: { 'x-attempt': attempt } })).attempt).toBe(1);
+  });
 
   it.each([
     ['the header', { headers: { 'x-enqueued-at-ms': 1_700_000_000_123 }, timestamp: 1 }, 1_700_000_000_123],

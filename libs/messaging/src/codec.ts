@@ -3,6 +3,8 @@ import type { Message, MessageProperties } from 'amqplib';
 import { LONGEST_DELAY_MS } from './delay';
 import { DiscardTask, InvalidMessageError } from './errors';
 import type { PublishProperties } from './frames';
+import { jsonLossIn } from './json-loss';
+import { MOST_ATTEMPTS } from './retry-policy';
 import { HEADER, type JsonObject } from './task';
 
 export interface EncodedTask {
@@ -47,7 +49,7 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 /**
  * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
  * @param nowMs when it is put.
- * @throws InvalidMessageError `TASK_INVALID` (body, id, type, traceparent, delayMs or runAt), `TASK_TOO_LARGE`.
+ * @throws InvalidMessageError `TASK_INVALID` (body, id, type, traceparent, delayMs or runAt), `BODY_INVALID`, `TASK_TOO_LARGE`.
  */
 export function encodeTask(
   body: unknown,
@@ -107,15 +109,13 @@ function notBeforeMsFor({ delayMs, runAt }: PutOptions, nowMs: number): number |
   return Number(notBeforeMs) > nowMs ? notBeforeMs : undefined;
 }
 
-/** @throws InvalidMessageError `<what>_INVALID`, `<what>_TOO_LARGE`. */
+/** @throws InvalidMessageError `BODY_INVALID` for what would not arrive as it is, `<what>_INVALID`, `<what>_TOO_LARGE`. */
 export function encodeJson(body: object, what: 'TASK' | 'EVENT', maxBytes: number): Buffer {
   let text: string | undefined;
   try {
     text = JSON.stringify(body);
   } catch (cause) {
-    throw new InvalidMessageError(`${what}_INVALID`, 'The body cannot be written as JSON (a cycle or a BigInt?).', {
-      cause,
-    });
+    throw unwritable(body, cause);
   }
   // A toJSON method may turn an object into anything, also into nothing.
   if (text?.[0] !== '{') throw new InvalidMessageError(`${what}_INVALID`, 'The body must be a JSON object.');
@@ -124,7 +124,28 @@ export function encodeJson(body: object, what: 'TASK' | 'EVENT', maxBytes: numbe
     const message = `The body has ${content.length} bytes; the limit is ${maxBytes}. Store it elsewhere and send a reference.`;
     throw new InvalidMessageError(`${what}_TOO_LARGE`, message);
   }
+  // Last: so it is bounded by the limit, and refers to nothing twice without an end.
+  const lost = lossOf(body);
+  if (lost) throw lost;
   return content;
+}
+
+function unwritable(body: object, cause: unknown): InvalidMessageError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const message = `The body cannot be written as JSON: ${text.slice(0, 500)}`;
+  return lossOf(body) ?? new InvalidMessageError('BODY_INVALID', message, { cause });
+}
+
+function lossOf(body: object): InvalidMessageError | undefined {
+  try {
+    const loss = jsonLossIn(body);
+    if (!loss) return undefined;
+    const { pointer, what } = loss;
+    const message = `The body has ${what} at "${pointer}", which would not arrive as it is: JSON has objects, lists, strings, finite numbers, booleans and null.`;
+    return new InvalidMessageError('BODY_INVALID', message, { pointer });
+  } catch (cause) {
+    return new InvalidMessageError('BODY_INVALID', 'The body cannot be read, or is nested too deep.', { cause });
+  }
 }
 
 /**
@@ -141,7 +162,7 @@ export function identify(message: Message): Identity {
   return {
     id: isTaskId(messageId) ? messageId : uuidv7(),
     type: typeof type === 'string' ? type : '',
-    attempt: typeof attempt === 'number' && Number.isInteger(attempt) && attempt >= 1 ? attempt : 1,
+    attempt: isCountOf(attempt, MOST_ATTEMPTS) && attempt >= 1 ? attempt : 1,
     enqueuedAtMs: isTimestamp(enqueuedAtMs) ? enqueuedAtMs : (sentAtMs(timestamp) ?? Date.now()),
     headers: own,
   };
@@ -202,6 +223,11 @@ export function isShortString(value: unknown): value is string {
 /** Milliseconds (or seconds) since 1970 that a Date can hold: foreign programs write anything. */
 export function isTimestamp(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= LATEST_DATE_MS;
+}
+
+/** A whole number from 0 to `most`: what is to be counted on must stay one. */
+export function isCountOf(value: unknown, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most;
 }
 
 function isTaskType(type: unknown): type is string {

@@ -3,7 +3,7 @@ import type { Connections } from './connection';
 import { ConfigError } from './errors';
 import type { TaskRunner } from './execution';
 import type { KeyStore } from './key-store';
-import type { RetryPolicy } from './retry-policy';
+import { MOST_ATTEMPTS, type RetryPolicy } from './retry-policy';
 import { schedulesOf, type Schedule, type ScheduleOptions } from './schedule';
 import { checkTls, type TlsOptions } from './tls';
 
@@ -22,7 +22,6 @@ export const DEFAULTS = {
 const LARGEST_PAYLOAD_BYTES = 16 * 1_048_576;
 /** The protocol's prefetch count is a 16-bit number. */
 const LARGEST_CAPACITY = 65_535;
-const MOST_ATTEMPTS = 1_000_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_TTL_MS = 366 * 86_400_000;
 

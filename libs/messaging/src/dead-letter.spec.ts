@@ -79,6 +79,14 @@ describe('summaryOf', () => {
     expect(summary).not.toHaveProperty('deadAtMs');
   });
 
+  it('tells no more than a worker of ours would have written', () => {
+    const long = 'x'.repeat(50_000);
+    const forged = { 'x-error-code': long, 'x-error-message': long, 'x-origin-queue': long, 'x-replays': 2 ** 53 - 1 };
+    const summary = summaryOf(identity(forged), body, 'reports');
+    expect(summary).toMatchObject({ originQueue: 'reports', replays: 0 });
+    expect([summary.code.length, summary.message.length]).toEqual([255, 1_000]);
+  });
+
   it('has no type where neither a property nor the body names one', () => {
     for (const content of ['{"type":5}', '{}', '[', '']) {
       expect(summaryOf(identity(ours, { type: '' }), Buffer.from(content), 'reports').type).toBe('');

@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto';
-import { decodeJsonObject, isTaskId, isTimestamp, isTraceparent, type Identity } from './codec';
+import {
+  decodeJsonObject,
+  isCountOf,
+  isShortString,
+  isTaskId,
+  isTimestamp,
+  isTraceparent,
+  type Identity,
+} from './codec';
+import { LONGEST_CODE, LONGEST_MESSAGE } from './errors';
 import { decodeHistory, type FailedAttempt, type History } from './history';
 import type { Failure } from './outcome';
+import { MOST_ATTEMPTS } from './retry-policy';
 import { HEADER } from './task';
 
 /** A dead letter in a list. */
@@ -76,7 +86,7 @@ export function summaryOf(identity: Identity, content: Buffer, deadQueueOwner: s
     ...failureOf(headers),
     attempt,
     replays: replaysOf(identity),
-    originQueue: typeof originQueue === 'string' && originQueue !== '' ? originQueue : deadQueueOwner,
+    originQueue: isShortString(originQueue) && originQueue !== '' ? originQueue : deadQueueOwner,
     ...(deadAtMs === undefined ? {} : { deadAtMs }),
     bodyBytes: content.length,
   };
@@ -114,12 +124,15 @@ export function historyOf(identity: Identity): History {
 /** How often a task was taken out of a dead queue to be executed again. */
 export function replaysOf({ headers }: Identity): number {
   const replays = headers[HEADER.replays];
-  return Number.isSafeInteger(replays) && Number(replays) > 0 ? Number(replays) : 0;
+  return isCountOf(replays, MOST_ATTEMPTS) ? replays : 0;
 }
 
 function failureOf(headers: Identity['headers']): Failure {
   const { [HEADER.errorCode]: code, [HEADER.errorMessage]: message } = headers;
-  if (typeof code === 'string' && code !== '') return { code, message: typeof message === 'string' ? message : '' };
+  if (typeof code === 'string' && code !== '') {
+    const text = typeof message === 'string' ? message : '';
+    return { code: code.slice(0, LONGEST_CODE), message: text.slice(0, LONGEST_MESSAGE) };
+  }
   const { reason, queue } = brokersDeath(headers);
   if (reason === undefined) return { code: 'UNKNOWN', message: 'It does not say why it is dead.' };
   const text = reason === 'delivery_limit' ? 'it was delivered too often without an end' : `its reason is "${reason}"`;

@@ -26,8 +26,16 @@ export class ConfigError extends MercuryError {
   }
 }
 
-/** A task or event that must not be sent as it is (body, id, type, key or size). Nothing was sent. */
-export class InvalidMessageError extends MercuryError {}
+/** A task or event that must not be sent as it is (body, id, type, key, headers or size). Nothing was sent. */
+export class InvalidMessageError extends MercuryError {
+  /** Of `BODY_INVALID`: where in the body, as a JSON pointer. */
+  readonly pointer: string | undefined;
+
+  constructor(code: string, message: string, options?: { cause?: unknown; pointer?: string }) {
+    super(code, message, options);
+    this.pointer = options?.pointer;
+  }
+}
 
 /**
  * How a publish ended when it did not end confirmed:
@@ -103,9 +111,9 @@ export class RetryTask extends MercuryError {
   }
 }
 
-const LONGEST_CODE = 255;
+export const LONGEST_CODE = 255;
 /** The broker limits a message's headers to one frame of 128 KiB (RabbitMQ docs, frame_max), and logs are for people. */
-const LONGEST_MESSAGE = 1_000;
+export const LONGEST_MESSAGE = 1_000;
 
 /** What anything thrown says about itself, and about its causes: a code for programs and a message for people. Never throws. */
 export function describeError(error: unknown): { code: string; message: string } {

@@ -104,7 +104,7 @@ export class EventBus {
 
   /**
    * Publishes an event. Resolves when the broker has given it to the queue of every subscriber that can take it.
-   * @throws InvalidMessageError `EVENT_INVALID`, `EVENT_TOO_LARGE`.
+   * @throws InvalidMessageError `EVENT_INVALID`, `BODY_INVALID`, `EVENT_TOO_LARGE`.
    * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`; with `mandatory` also `PUBLISH_RETURNED`.
    */
   async publish(key: string, data: object, options: PublishEventOptions = {}): Promise<void> {

@@ -47,7 +47,8 @@ export class Logger {
 
   /**
    * Publishes an event that is good to know. Connects, does not subscribe; that nobody listens is no error.
-   * @throws InvalidMessageError `EVENT_INVALID`, `EVENT_TOO_LARGE`. @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`.
+   * @throws InvalidMessageError `EVENT_INVALID`, `BODY_INVALID`, `EVENT_TOO_LARGE`.
+   * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`.
    */
   info(data: object): Promise<void> {
     return this.bus.publish('info', data);

@@ -1,3 +1,6 @@
+/** Of one task. */
+export const MOST_ATTEMPTS = 1_000_000;
+
 export interface RetryPolicy {
   /** Attempts in all, the first included. */
   readonly maxAttempts: number;

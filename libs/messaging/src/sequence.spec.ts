@@ -34,9 +34,16 @@ it.each([
   [{ 'x-publisher': 'me' }],
   [{ 'x-publisher': 1, 'x-sequence': 1 }],
   [{ 'x-publisher': 'me', 'x-sequence': '7' }],
+  [{ 'x-publisher': 'me', 'x-sequence': 2 ** 53 }],
 ])('finds none in events of foreign programs: %j', (headers) => {
   const gaps = new Gaps();
   expect([gaps.before('info', headers), gaps.before('info', headers)]).toEqual([0, 0]);
+});
+
+it('remembers no name that is longer than that of a publisher of ours', () => {
+  const gaps = new Gaps();
+  const headers = (number: number) => ({ 'x-publisher': 'x'.repeat(101), 'x-sequence': number });
+  expect([gaps.before('info', headers(1)), gaps.before('info', headers(5))]).toEqual([0, 0]);
 });
 
 it('takes an event that was overtaken for none', () => {

@@ -3,6 +3,8 @@ import { HEADER } from './task';
 
 /** Of publishers and keys together; the oldest are forgotten first. */
 const MOST_REMEMBERED = 10_000;
+/** Ours are UUIDs. */
+const LONGEST_PUBLISHER = 100;
 
 type Headers = Readonly<Record<string, unknown>>;
 
@@ -26,7 +28,9 @@ export class Gaps {
   /** How many events are missing just before this one. Foreign events are not numbered: none. */
   before(key: string, headers: Headers): number {
     const { [HEADER.publisher]: publisher, [HEADER.sequence]: number } = headers;
-    if (typeof publisher !== 'string' || !Number.isSafeInteger(number)) return 0;
+    const isOurs =
+      typeof publisher === 'string' && publisher.length <= LONGEST_PUBLISHER && Number.isSafeInteger(number);
+    if (!isOurs) return 0;
     const source = `${publisher} ${key}`;
     const last = this.heard.get(source);
     const current = Number(number);

@@ -23,12 +23,13 @@ export interface SuspectHost {
 
 /**
  * Whether a task has come so often without an end that it may be what ends its processes. The broker counts in
- * `x-delivery-count`, which the first delivery does not carry (RabbitMQ docs, quorum queues, poison messages). The
- * innocent ones that were prefetched beside it are counted like it: which one it is shows when each runs alone.
+ * `x-delivery-count` (RabbitMQ docs, quorum queues, poison messages), and overwrites what a publisher may have written there
+ * only when it delivers again: of a first delivery it says nothing. The innocent ones that were prefetched beside it are
+ * counted like it: which one it is shows when each runs alone.
  */
-export function isSuspect(message: Message): boolean {
-  const count: unknown = message.properties.headers?.['x-delivery-count'];
-  return typeof count === 'number' && count >= MOST_UNENDED_DELIVERIES;
+export function isSuspect({ fields, properties }: Message): boolean {
+  const count: unknown = properties.headers?.['x-delivery-count'];
+  return fields.redelivered && typeof count === 'number' && count >= MOST_UNENDED_DELIVERIES;
 }
 
 /** What is told of it. */

@@ -51,7 +51,8 @@ export class WorkerClient {
    * Puts a task on the queue; one with a delay gets there once its time has come, as long as a worker runs.
    * @param body the task, a JSON object. It is stored as it is.
    * @returns the task's id, once the broker has stored the task on disk on a majority of the queue's members.
-   * @throws InvalidMessageError `TASK_INVALID`, `TASK_TOO_LARGE`: nothing was sent.
+   * @throws InvalidMessageError `TASK_INVALID`, `BODY_INVALID` (a part of it would not arrive as it is), `TASK_TOO_LARGE`:
+   * nothing was sent.
    * @throws PublishError `PUBLISH_RETURNED` (no such queue), `PUBLISH_NACKED` (queue full), `PUBLISH_NOT_SENT` (broker
    * away or blocked for `publishTimeoutMs`): it is not stored. `PUBLISH_UNKNOWN`: it may be stored; put it again with the same id.
    */

@@ -115,6 +115,25 @@ export function describeDeliveries(stage: Stage): void {
       ]);
     });
 
+    it('tells a count of its publisher until it is delivered again, and then that of the broker', async () => {
+      const queue = await stage.queue(channel);
+      await publish(channel, '', queue, 'a', { headers: { 'x-delivery-count': 7 } });
+      const told: unknown[] = [];
+      for (let times = 0; times < 2; times++) {
+        const own = await stage.channel();
+        const heard = await consume(own, queue);
+        await stage.until('it came', () => heard.messages.length === 1);
+        const [{ fields, properties } = { fields: undefined, properties: undefined }] = heard.messages;
+        told.push([fields?.redelivered, properties?.headers?.['x-delivery-count']]);
+        await own.close();
+        await stage.untilDepth(channel, queue, 1);
+      }
+      expect(told).toEqual([
+        [false, 7],
+        [true, 1],
+      ]);
+    });
+
     it('comes again before the others when it is given back', async () => {
       const queue = await filled(['a', 'b', 'c', 'd'], { 'x-delivery-limit': 20 });
       const heard = await consume(channel, queue, { prefetch: 2 });

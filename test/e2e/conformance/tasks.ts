@@ -89,6 +89,20 @@ export function describeTasks(stage: Stage): void {
     expect(codes).toEqual(['INVALID_JSON', 'NOT_AN_OBJECT', 'NO_TYPE']);
   });
 
+  it('of a program that says that it came often already runs beside the others all the same', async () => {
+    const hold = gate();
+    const worker = await working((task) => (task.type === 'long' ? hold.opened : undefined), { capacity: 2 });
+    const problems: string[] = [];
+    worker.events.on('problem', ({ code }) => problems.push(code));
+    await client.put({ type: 'long' });
+    await stage.until('it runs', () => worker.runningCount === 1);
+    await publish(channel, '', queueName, '{"type":"quick"}', { headers: { 'x-delivery-count': 3 } });
+    await stage.until('the other has ended', () => worker.settled.length === 1);
+    expect([worker.settled[0]?.type, problems]).toEqual(['quick', []]);
+    hold.open();
+    await stage.until('both have ended', () => worker.settled.length === 2);
+  });
+
   it('runs beside no more than the capacity, and waits meanwhile', async () => {
     const hold = gate();
     const worker = await working(() => hold.opened, { capacity: 2 });

@@ -49,7 +49,7 @@ export interface RunResult {
  * expect(outcome).toMatchObject({ kind: 'dead', failure: { code: 'NO_SUCH_MONTH' } });
  *
  * @param body as it would be put; it may bring its `type` where the handler's own type of a body has none.
- * @throws InvalidMessageError `TASK_INVALID`, `TASK_TOO_LARGE` for a body, id or type that no client would put.
+ * @throws InvalidMessageError `TASK_INVALID`, `BODY_INVALID`, `TASK_TOO_LARGE` for a body, id or type that no client would put.
  * @throws ConfigError `CONFIG_INVALID`.
  */
 export async function runTask<Body extends object = JsonObject>(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
@@ -44,6 +45,11 @@ interface StateEvents {
   unblocked: [];
 }
 
+/** A name for the broker behind these URLs, whatever their order. It holds their passwords: not for logs. */
+export function brokerOf(urls: readonly string[]): string {
+  return [...urls].sort().join(' ');
+}
+
 /** How amqp-connection-manager has to be set up for us, also when another library creates it. */
 export function managerOptions(purpose: string, tls: TlsOptions = {}) {
   return {
@@ -78,13 +84,15 @@ export class Connection {
   static open(urls: readonly string[], purpose: string, tls?: TlsOptions): Connection {
     const manager = new AmqpConnectionManagerClass(shuffled(addressesOf(urls)), managerOptions(purpose, tls));
     // Its promise only repeats what the events say.
-    return new Connection(manager, () => void manager.connect().catch(() => undefined));
+    return new Connection(manager, () => void manager.connect().catch(() => undefined), brokerOf(urls));
   }
 
   /** @param connect called when the connection is first waited for; not needed for a manager that connects by itself. */
   constructor(
     private readonly manager: ConnectionManager,
     private connect: (() => void) | undefined = undefined,
+    /** Which broker it leads to: the same for all connections to the same one. */
+    readonly broker: string = randomUUID(),
   ) {
     manager.on('connect', () => {
       this.failures = 0;

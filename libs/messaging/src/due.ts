@@ -7,6 +7,7 @@ import { closeChannel } from './connection';
 import { delayLevelMs, notBeforeMsOf } from './delay';
 import { BrokerError, MercuryError, brokerProblem } from './errors';
 import { backoffMs, delay, within } from './retry-policy';
+import { Deafness, untilDeaf } from './deafness';
 import { Deliveries, type Delivery } from './deliveries';
 import type { Settlement } from './settlement';
 import { HEADER } from './task';
@@ -109,7 +110,9 @@ export class DueTasks {
       closed.abort();
       end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for delayed tasks was lost.'));
     });
+    const deafness = new Deafness();
     const onMessage = (message: Message | null) => {
+      deafness.heard();
       if (!message)
         return end(new BrokerError('BROKER_CHANNEL_LOST', `The broker cancelled: "${this.queue}" deleted?`));
       const moved = this.move(deliveries.of(message), releasing.signal).finally(() => this.onTheirWay.delete(moved));
@@ -121,6 +124,10 @@ export class DueTasks {
       await channel.consume(this.queue, onMessage, { consumerTag });
       onConsuming();
       this.currentProblem = undefined;
+      const hasRoom = () => this.onTheirWay.size < PREFETCH;
+      void untilDeaf(channel, this.queue, deafness, hasRoom, lost.signal, over).then((deaf) => {
+        if (deaf) end(deaf);
+      });
       const problem = await ended;
       if (problem) throw problem;
       // First the cancel, then what is held: the other way round the broker would deliver it here again.

@@ -1,5 +1,6 @@
 import type { ConfirmChannel } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
+import { declareOnce } from './declarations';
 import { DELAY_LEVELS_MS, delayLevelMs } from './delay';
 import { BrokerError } from './errors';
 
@@ -83,6 +84,20 @@ const SCHEDULE_NEEDS = ['x-overflow', 'x-single-active-consumer'];
  * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists that cannot keep Mercury's promise.
  */
 export async function declareTaskTopology(
+  connection: Connection,
+  queueName: string,
+  retryDelaysMs: readonly number[],
+  onMismatch: (problem: BrokerError) => void,
+): Promise<void> {
+  const mismatches = await declareOnce(connection, [queueName, ...retryDelaysMs], async () => {
+    const found: BrokerError[] = [];
+    await declareAll(connection, queueName, retryDelaysMs, (problem) => found.push(problem));
+    return found;
+  });
+  mismatches.forEach(onMismatch);
+}
+
+async function declareAll(
   connection: Connection,
   queueName: string,
   retryDelaysMs: readonly number[],

@@ -6,6 +6,7 @@ import { Completions } from './completions';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions, type WorkerRules } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from './errors';
+import { Deafness, untilDeaf } from './deafness';
 import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
@@ -23,7 +24,7 @@ interface Consumption {
   channel: ConfirmChannel;
   deliveries: Deliveries;
   onMessage: (message: Message | null) => void;
-  /** A fresh one each time. */
+  /** A fresh one each time; empty while it does not consume. */
   consumerTag: string;
 }
 
@@ -68,7 +69,6 @@ export abstract class Worker<Body = JsonObject> {
     'The worker is not started.',
   );
   private onProblem: (problem: MercuryError) => void = () => undefined;
-  private declaring: Promise<void> | undefined;
   private starting: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -242,7 +242,9 @@ export abstract class Worker<Body = JsonObject> {
     let begin: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => (begin = resolve));
     const deliveries = new Deliveries(channel, lost.signal);
+    const deafness = new Deafness();
     const onMessage = (message: Message | null) => {
+      deafness.heard();
       if (!message) return end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));
       const delivery = deliveries.of(message);
       if (hasBegun) this.take(delivery);
@@ -264,6 +266,11 @@ export abstract class Worker<Body = JsonObject> {
       // It fails with the channel only, which ends this as well.
       void this.suspects.watch(channel, deliveries, lost.signal).catch(() => undefined);
       void this.due.forward(lost.signal);
+      const hasRoom = () => this.consumption?.consumerTag !== '' && this.slots.runningCount < this.config.capacity;
+      const { queueName } = this.config;
+      void untilDeaf(channel, queueName, deafness, hasRoom, lost.signal, this.leaving.signal).then((problem) => {
+        if (problem) end(problem);
+      });
       const problem = await ended;
       if (problem) throw problem;
     } finally {
@@ -294,7 +301,10 @@ export abstract class Worker<Body = JsonObject> {
       leaving: this.leaving.signal,
       pause: async () => {
         const { consumption } = this;
-        await consumption?.channel.cancel(consumption.consumerTag);
+        if (consumption) {
+          await consumption.channel.cancel(consumption.consumerTag);
+          consumption.consumerTag = '';
+        }
         await this.slots.untilIdle();
       },
       resume: () => this.takeFromQueue(),
@@ -352,7 +362,7 @@ export abstract class Worker<Body = JsonObject> {
     const { consumption } = this;
     consumption?.deliveries.drain();
     // A frozen broker answers nothing, and amqplib notices only after some heartbeats: each wait has its own end.
-    const cancel = async () => consumption?.channel.cancel(consumption.consumerTag);
+    const cancel = async () => consumption?.consumerTag && consumption.channel.cancel(consumption.consumerTag);
     await within(BROKER_ANSWER_MS, cancel());
     this.slots.startWaiting();
     await within(this.config.drainTimeoutMs, Promise.all([this.slots.untilIdle(), this.due.untilIdle()]));
@@ -367,15 +377,11 @@ export abstract class Worker<Body = JsonObject> {
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
   }
 
-  /** Once for those that ask at the same time: the consumer and the publisher, whenever both connect. */
-  private declare(): Promise<void> {
+  private async declare(): Promise<void> {
     const { queueName, retryDelaysMs } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
     const { consuming } = this.broker.connections;
-    this.declaring ??= consuming
-      .untilConnected(this.stopped.signal)
-      .then(() => declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch))
-      .finally(() => (this.declaring = undefined));
-    return this.declaring;
+    await consuming.untilConnected(this.stopped.signal);
+    await declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch);
   }
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { addressesOf } from '../broker-url';
 import { resolveBroker, type ResolvedBroker } from '../config';
-import { Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../connection';
+import { brokerOf, Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../connection';
 import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
 
 /**
@@ -33,7 +33,7 @@ export class MessagingConnections extends ConnectionPair {
     });
     // Resolves only once the broker is there; the connection manager exists right away.
     void amqp.init().catch((error: unknown) => this.log.error(`golevelup could not start: ${String(error)}`));
-    const connection = new Connection(amqp.managedConnection);
+    const connection = new Connection(amqp.managedConnection, undefined, brokerOf(this.broker.urls));
     connection.events.on('up', () => this.log.log(`Connected to the broker for ${purpose}`));
     reportProblems(connection, (problem) => this.log.warn(`${purpose}: ${problem.message}`));
     return connection;

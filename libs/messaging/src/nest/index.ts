@@ -11,4 +11,4 @@ export { structuredLogs } from './operations/logging';
 export { OperationsModule } from './operations/operations.module';
 export { Readiness } from './operations/readiness';
 export { Environment, WholeNumber, WholeNumbers, exitOnConfigError, readEnvironment } from './environment';
-export { runUntilSignal } from './shutdown';
+export { runUntilSignal, type ShutdownOptions } from './shutdown';

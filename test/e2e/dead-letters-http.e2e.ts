@@ -125,6 +125,22 @@ describe('GET /v1/dead-letters/{id}', () => {
     expect(letters[0]).toMatchObject({ id: 'a/b', attempts, omittedAttempts: 0, body: { month: 11 } });
   });
 
+  it('shows them page by page', async () => {
+    await buried('a', 'a', 'a');
+    interface Page {
+      letters: { deadAtMs: number }[];
+      cursor?: string;
+      matched: number;
+    }
+    const page = (await (await fetch(`${url}/a?limit=2`)).json()) as Page;
+    const next = (await (await fetch(`${url}/a?limit=2&cursor=${page.cursor}`)).json()) as Page;
+    expect(page).toMatchObject({ matched: 3, letters: [{ deadAtMs: DAY_MS }, { deadAtMs: DAY_MS + 1_000 }] });
+    expect(next).toMatchObject({ matched: 3, letters: [{ deadAtMs: DAY_MS + 2_000 }] });
+    expect(next.cursor).toBeUndefined();
+    const answer = await problem(await fetch(`${url}/a?limit=0&page=2`));
+    expect(answer.errors?.map(({ pointer }) => pointer).sort()).toEqual(['/limit', '/page']);
+  });
+
   it('answers 404 to an id that no letter has', async () => {
     expect(await problem(await fetch(`${url}/none`))).toMatchObject({ status: 404, code: 'DEAD_LETTER_NOT_FOUND' });
   });

@@ -39,10 +39,12 @@ describe('replay', () => {
     const id = await bench.client().put({ type: 'report' });
     for (let replays = 0; replays < 3; replays++) {
       await bench.untilDead(1);
-      expect(await bench.letters.get(id)).toMatchObject([{ replays, attempt: 2 }]);
+      expect((await bench.letters.get(id)).letters).toMatchObject([{ replays, attempt: 2 }]);
       if (replays < 2) await bench.replayed({ ids: [id] });
     }
-    const [letter] = await bench.letters.get(id);
+    const {
+      letters: [letter],
+    } = await bench.letters.get(id);
     expect(letter?.attempts.map(({ attempt, replay = 0 }) => [replay, attempt])).toEqual([
       [0, 1],
       [0, 2],
@@ -124,7 +126,7 @@ describe('replay', () => {
       { id: 'twin', deadAtMs: DAY_MS, body: '{"number":1}' },
       { id: 'twin', deadAtMs: DAY_MS + 1, body: '{"number":2}' },
     ]);
-    expect((await bench.letters.get('twin')).map(({ body }) => body)).toEqual([{ number: 1 }, { number: 2 }]);
+    expect((await bench.letters.get('twin')).letters.map(({ body }) => body)).toEqual([{ number: 1 }, { number: 2 }]);
     expect((await bench.replayed({ ids: ['twin'] })).at(-1)).toMatchObject({ matched: 2, replayed: 2 });
     expect(await bench.rabbit.depth(bench.queueName)).toBe(2);
   });

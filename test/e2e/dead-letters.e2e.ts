@@ -17,7 +17,9 @@ describe('a dead letter', () => {
     }, 3);
     const id = await bench.client().put({ type: 'report', month: 11 });
     await bench.untilDead(1);
-    const [letter] = await bench.letters.get(id);
+    const {
+      letters: [letter],
+    } = await bench.letters.get(id);
     expect(letter).toMatchObject({
       id,
       type: 'report',
@@ -78,7 +80,7 @@ describe('a dead letter', () => {
     await bury(bench.rabbit, bench.queueName, [
       { id: 'old', deadAtMs: DAY_MS, headers: { 'x-history': '[{"attempts":' } },
     ]);
-    expect(await bench.letters.get('old')).toMatchObject([
+    expect((await bench.letters.get('old')).letters).toMatchObject([
       { attempts: [{ attempt: 3, code: 'GONE', message: 'Gone.', startedAtMs: DAY_MS }] },
     ]);
     await bench.working(() => {
@@ -86,7 +88,10 @@ describe('a dead letter', () => {
     });
     await bench.replayed({ ids: ['old'] });
     await bench.untilDead(1);
-    expect((await bench.letters.get('old'))[0]?.attempts.map(({ code }) => code)).toEqual(['GONE', 'DISCARDED']);
+    expect((await bench.letters.get('old')).letters[0]?.attempts.map(({ code }) => code)).toEqual([
+      'GONE',
+      'DISCARDED',
+    ]);
   });
 });
 

@@ -25,6 +25,7 @@ afterAll(async () => {
 beforeEach(() => {
   Object.assign(processes.env, {
     PORT: '0',
+    SHUTDOWN_DELAY_MS: '',
     RABBITMQ_URL: broker.amqpUrl,
     LOG_FILE: join(folder, 'critical.jsonl'),
     WEBHOOK_ALLOWED_HOSTS: receiver.host,
@@ -81,6 +82,36 @@ it('starts without a broker, says so, works once it comes, and ends cleanly on S
   expect(lines.map((line) => (JSON.parse(line) as { level: string }).level)).toEqual(['critical', 'critical']);
   for (const line of [...producer.stdout, ...consumer.stdout]) expect(line).toMatch(/^\{"level":/);
 }, 90_000);
+
+it('a producer that shuts down loses nobody who asks whether it is ready', async () => {
+  processes.env['SHUTDOWN_DELAY_MS'] = '1500';
+  const producer = processes.start('start', 'producer');
+  const url = await addressOf(producer);
+  await until('it is ready', () => isReady(url), 30_000);
+  const outcomes: unknown[] = [];
+  let isSending = true;
+  const sending = Array.from({ length: 4 }, async () => {
+    while (isSending) {
+      const response = await post(`${url}/v1/tasks`, { type: 'sleep', payload: { ms: 1 } }).catch(
+        (error: unknown) => error,
+      );
+      outcomes.push(response instanceof Response ? response.status : response);
+      if (response instanceof Response) await response.arrayBuffer();
+    }
+  });
+  await until('posts are answered', () => outcomes.length > 20);
+  producer.signal('SIGTERM');
+  const beganMs = performance.now();
+  // As a load balancer does, which looks now and then.
+  await until('it says that it is not ready', async () => !(await isReady(url)));
+  const seen = outcomes.length;
+  await until('posts are answered still', () => outcomes.length > seen + 20);
+  isSending = false;
+  await Promise.all(sending);
+  expect(await producer.exit).toBe(0);
+  expect(performance.now() - beganMs).toBeGreaterThan(1_400);
+  expect(outcomes.filter((outcome) => outcome !== 202)).toEqual([]);
+});
 
 it('names the problem of a wrong password, and never the password', async () => {
   const url = new URL(broker.amqpUrl);

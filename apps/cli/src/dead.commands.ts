@@ -25,10 +25,12 @@ interface FilterOptions extends CommonOptions {
   text?: string;
 }
 
-interface ListOptions extends FilterOptions {
+interface PageOptions extends CommonOptions {
   limit: number;
   cursor?: string;
 }
+
+type ListOptions = FilterOptions & PageOptions;
 
 interface ReplayCommandOptions extends FilterOptions {
   rate: number;
@@ -66,10 +68,8 @@ export function addDeadCommands(
 
   const dead = program.command('dead').description('Dead letters: list, show, replay and discard them.');
 
-  withFilter(withCommon(dead.command('list')))
+  withPage(withFilter(withCommon(dead.command('list'))))
     .description('List dead letters, the oldest first. Nothing is lost or changed.')
-    .option('-n, --limit <count>', `at most so many, up to ${DEAD_LETTER_LIMITS.largestPage}`, number, 50)
-    .option('--cursor <cursor>', 'go on after the page before')
     .action(({ queue, output, limit, cursor, ...filter }: ListOptions) =>
       withLetters(queue, async (letters) => {
         stopping(letters);
@@ -82,16 +82,18 @@ export function addDeadCommands(
       }),
     );
 
-  withCommon(dead.command('show <id>'))
+  withPage(withCommon(dead.command('show <id>')))
     .description('Show what is known of a dead letter: its attempts and its body.')
-    .action((id: string, { queue, output }: CommonOptions) =>
+    .action((id: string, { queue, output, limit, cursor }: PageOptions) =>
       withLetters(queue, async (letters) => {
         stopping(letters);
-        const found = await letters.get(id);
-        if (output === 'json') print(JSON.stringify({ letters: found }));
-        else if (found.length > 0) print(found.map(textOfLetter).join('\n\n'));
-        if (found.length === 0) say(`None of the first 10,000 letters has the id ${id}`);
-        return found.length === 0 ? EXIT.nothing : EXIT.ok;
+        const page = await letters.get(id, { limit, ...(cursor === undefined ? {} : { cursor }) });
+        if (output === 'json') print(JSON.stringify(page));
+        else if (page.letters.length > 0) print(page.letters.map(textOfLetter).join('\n\n'));
+        if (page.matched === 0) say(`None of the first 10,000 letters has the id ${id}`);
+        if (page.matched > page.letters.length) say(`${page.letters.length} of ${page.matched} shown`, page);
+        if (page.cursor !== undefined && output === 'table') say(`more: --cursor ${page.cursor}`);
+        return page.matched === 0 ? EXIT.nothing : EXIT.ok;
       }),
     );
 
@@ -180,6 +182,12 @@ function withCommon(command: Command): Command {
   return command
     .option('-q, --queue <name>', 'the work queue', process.env['QUEUE_NAME'] || 'tasks')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'));
+}
+
+function withPage(command: Command): Command {
+  return command
+    .option('-n, --limit <count>', `at most so many, up to ${DEAD_LETTER_LIMITS.largestPage}`, number, 50)
+    .option('--cursor <cursor>', 'go on after the page before');
 }
 
 function withFilter(command: Command): Command {

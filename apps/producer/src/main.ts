@@ -6,7 +6,7 @@ import { readProducerEnvironment } from './producer.config';
 
 async function main(): Promise<void> {
   const environment = readProducerEnvironment();
-  const app = await runUntilSignal(() => startProducer(environment));
+  const app = await runUntilSignal(() => startProducer(environment), { delayMs: environment.SHUTDOWN_DELAY_MS });
   const url = await app.getUrl();
   const log = new Logger('Producer');
   log.log(`Takes tasks for queue "${environment.QUEUE_NAME}": POST ${url}/v1/tasks, described at ${url}/docs`);

@@ -4,13 +4,14 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Problem } from './problems/problem';
 
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
-  400: 'The body is not well-formed JSON, or the `Idempotency-Key` is malformed.',
+  400: 'The request or its body is malformed, or the `Idempotency-Key`.',
   401: 'An API key is missing or unknown.',
+  403: 'Only without API keys: the name in `Host`, or the site in `Origin`, may not ask.',
   404: 'There is none.',
   409: 'Somebody is at it: a request with the same `Idempotency-Key`, or a reader of the dead letters. Or their queue is gone.',
-  413: 'The body is too large.',
+  413: 'The body is too large: JSON has at most 1 MiB and 64 KiB, NDJSON 16 MiB, a payload 1 MiB.',
   415: 'The content type is not JSON.',
-  422: 'Fields are wrong; `errors` points to each. Or the `Idempotency-Key` was used for another task.',
+  422: 'Fields are wrong; `errors` points to the first 20. Or the `Idempotency-Key` was used for another task.',
   429: 'Too many requests; `Retry-After` says when to come back.',
   503: 'Not stored, come back after `Retry-After`; or, with `outcome: unknown`, perhaps stored.',
 };

@@ -1,92 +1,84 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
-import { parse } from 'secure-json-parse';
-import { requireApiKey } from './access/api-key.hook';
-import { API_KEYS } from './access/api-keys';
+import { Metrics, Readiness } from '@mercury/messaging/nest';
+import { guards } from './access/guard';
+import { answerClientError } from './answers/client-errors';
+import { setHeaders } from './answers/headers.hook';
+import { answerOtherMethods } from './answers/other-methods';
+import { cutUnreadAnswers } from './answers/unread-answers.hook';
+import { parseBodies } from './bodies/parse-bodies';
 import { serveOpenApi } from './openapi';
-import { ProblemException, problemOf } from './problems/problem';
 import { ProblemFilter, problemFor } from './problems/problem.filter';
 import type { ProducerEnvironment } from './producer.config';
 import { ProducerModule } from './producer.module';
-import { Ndjson } from './tasks/batch';
 
-/** Room for a batch; a single task's payload has its own, smaller limit. */
-const BODY_LIMIT_BYTES = 16 * 1_048_576;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** So long may requests that run at the shutdown still take. */
 const LAST_REQUESTS_MS = 5_000;
 /** A task id of 255 characters, each percent-encoded. */
 const LONGEST_PARAMETER = 765;
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The producer, listening, also while the broker is away. */
 export async function startProducer(environment: ProducerEnvironment): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    routerOptions: { maxParamLength: LONGEST_PARAMETER },
-    forceCloseConnections: 'idle',
-    return503OnClosing: false,
-    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
-      const problem = problemFor(error);
-      void reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
-    },
-  });
-  const app = await NestFactory.create<NestFastifyApplication>(ProducerModule.with(environment), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(ProducerModule.with(environment), producerAdapter(), {
     bufferLogs: true,
     bodyParser: false,
   });
   app.useLogger(app.get(Logger));
-  app.useGlobalFilters(new ProblemFilter());
-  const fastify = app.getHttpAdapter().getInstance();
-  parseBodies(fastify);
-  fastify.addHook('onRequest', requireApiKey(app.get(API_KEYS)));
-  fastify.addHook('onRequest', refuseEncodings);
-  // A request that never ends must not keep the process from ending.
-  fastify.addHook('preClose', (done) => {
-    setTimeout(() => fastify.server.closeAllConnections(), LAST_REQUESTS_MS).unref();
-    done();
-  });
-  serveOpenApi(app);
+  await prepareHttp(app, environment);
   await app.listen(environment.PORT, environment.HOST);
   return app;
 }
 
-/** A compressed body would be read as if it were not. */
-async function refuseEncodings(request: FastifyRequest): Promise<void> {
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  if (encoding === 'identity') return;
-  throw new ProblemException(problemOf(415, 'NOT_JSON', `Send the body without content encoding, not as ${encoding}.`));
+export function producerAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreTrailingSlash: true },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    // A request without one is answered below, like all others.
+    http: { requireHostHeader: false },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      const problem = problemFor(error);
+      reply.header('x-content-type-options', 'nosniff').type('application/problem+json');
+      void reply.status(problem.status).send(JSON.stringify(problem));
+    },
+  });
 }
 
-/** JSON in UTF-8 without prototype poisoning, NDJSON for batches, and nothing else. */
-function parseBodies(fastify: FastifyInstance): void {
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => malformed(() => parse(decode(body)) as unknown),
-  );
-  fastify.addContentTypeParser(
-    'application/x-ndjson',
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => malformed(() => new Ndjson(decode(body))),
-  );
-}
-
-function decode(body: Buffer): string {
-  return UTF8.decode(body);
-}
-
-function malformed<Body>(read: () => Body): Body {
-  try {
-    return read();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ProblemException(
-      problemOf(400, 'MALFORMED_JSON', `The body is not well-formed JSON in UTF-8. (${reason})`),
-    );
-  }
+/** Everything between a connection and the controllers. */
+export async function prepareHttp(app: NestFastifyApplication, environment: ProducerEnvironment): Promise<void> {
+  app.useGlobalFilters(new ProblemFilter());
+  const fastify = app.getHttpAdapter().getInstance();
+  const server = fastify.server;
+  const checks = [
+    setHeaders(app.get(Readiness)),
+    cutUnreadAnswers(),
+    ...guards(fastify, environment, app.get(Metrics)),
+  ];
+  // One hook: each costs every request a turn of its own.
+  fastify.addHook('onRequest', (request, reply, done) => {
+    try {
+      for (const check of checks) check(request, reply);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  parseBodies(fastify);
+  // What a client expects besides 100-continue is its own affair (RFC 9110, 10.1.1).
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  // A request that never ends must not keep the process from ending.
+  fastify.addHook('preClose', (done) => {
+    setTimeout(() => server.closeAllConnections(), LAST_REQUESTS_MS).unref();
+    done();
+  });
+  const answerRest = answerOtherMethods(fastify);
+  await app.init();
+  // After it: routes have the error handler that there is when they are added.
+  serveOpenApi(app);
+  answerRest();
 }

@@ -28,6 +28,8 @@ describe('the producer’s environment', () => {
       LOGGER_NAME: 'logs',
       RETRY_DELAYS_MS: [1_000, 10_000, 60_000, 600_000, 3_600_000],
       ALLOW_UNAUTHENTICATED: 'false',
+      ALLOWED_HOSTS: [],
+      SHUTDOWN_DELAY_MS: 0,
     });
     expect(read().API_KEYS_FILE).toBeUndefined();
     expect(read().RATE_LIMIT_PER_MINUTE).toBeUndefined();
@@ -38,6 +40,8 @@ describe('the producer’s environment', () => {
     ['API_KEYS_FILE', '', undefined],
     ['ALLOW_UNAUTHENTICATED', 'true', 'true'],
     ['RATE_LIMIT_PER_MINUTE', '600', 600],
+    ['ALLOWED_HOSTS', 'Tasks.example, 10.0.0.1', ['tasks.example', '10.0.0.1']],
+    ['SHUTDOWN_DELAY_MS', '15000', 15_000],
     ['RETRY_DELAYS_MS', '5,50', [5, 50]],
   ])('reads %s=%s', (name, value, expected) => {
     expect(read({ [name]: value })[name as 'PORT']).toEqual(expected);
@@ -49,6 +53,11 @@ describe('the producer’s environment', () => {
     ['RATE_LIMIT_PER_MINUTE', '0'],
     ['RATE_LIMIT_PER_MINUTE', 'none'],
     ['PORT', '65536'],
+    ['ALLOWED_HOSTS', 'tasks.example:3000'],
+    ['ALLOWED_HOSTS', 'tasks.example,'],
+    ['ALLOWED_HOSTS', 'https://tasks.example'],
+    ['SHUTDOWN_DELAY_MS', '-1'],
+    ['SHUTDOWN_DELAY_MS', '600001'],
   ])('refuses %s=%s, by name', (name, value) => {
     const problems = problemsOf({ [name]: value });
     expect(problems).not.toEqual([]);

@@ -1,10 +1,12 @@
 import { Environment, WholeNumber, readEnvironment } from '@mercury/messaging/nest';
 import { ConfigError } from '@mercury/messaging';
-import { IsIn, IsInt, IsOptional, IsString, Min } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { ApiKeys } from './access/api-keys';
 import { schedulesFromFile } from './schedules/schedules-file';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+const LONGEST_SHUTDOWN_DELAY_MS = 600_000;
 
 export class ProducerEnvironment extends Environment {
   override PORT = 3000;
@@ -18,6 +20,21 @@ export class ProducerEnvironment extends Environment {
   @IsIn(['true', 'false'])
   ALLOW_UNAUTHENTICATED = 'false';
 
+  /** Names by which the producer may be asked without keys, besides those of loopback. */
+  @Names()
+  @Matches(/^[a-z\d.-]+$/, {
+    each: true,
+    message: 'ALLOWED_HOSTS must be host names without ports, separated by commas',
+  })
+  ALLOWED_HOSTS: string[] = [];
+
+  /** So long the producer goes on answering after SIGTERM, and says that it is not ready. */
+  @WholeNumber()
+  @IsInt()
+  @Min(0)
+  @Max(LONGEST_SHUTDOWN_DELAY_MS)
+  SHUTDOWN_DELAY_MS = 0;
+
   /** Per API key, or per address without keys; unlimited when unset. */
   @IsOptional()
   @WholeNumber()
@@ -29,6 +46,13 @@ export class ProducerEnvironment extends Environment {
   @IsOptional()
   @IsString()
   SCHEDULES_FILE?: string;
+}
+
+/** `a.example, B.example` becomes `['a.example', 'b.example']`. */
+function Names(): PropertyDecorator {
+  return Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' ? value.split(',').map((name) => name.trim().toLowerCase()) : value,
+  );
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */

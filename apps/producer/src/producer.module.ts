@@ -1,14 +1,12 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { ThrottlerModule } from '@nestjs/throttler';
 import { LoggerModule } from 'nestjs-pino';
 import {
   KeyStoreModule,
   MessagingModule,
   OperationsModule,
-  structuredLogs,
   brokerOptionsOf,
+  structuredLogs,
 } from '@mercury/messaging/nest';
-import { API_KEYS, ApiKeys } from './access/api-keys';
 import { DeadLettersController } from './dead-letters/dead-letters.controller';
 import { EventsController } from './events/events.controller';
 import { IDEMPOTENCY_TTL_MS, Idempotency } from './idempotency/idempotency';
@@ -17,12 +15,10 @@ import type { ProducerEnvironment } from './producer.config';
 import { schedulesFromFile } from './schedules/schedules-file';
 import { TasksController } from './tasks/tasks.controller';
 
-const ONE_MINUTE_MS = 60_000;
-
 @Module({})
 export class ProducerModule {
   static with(environment: ProducerEnvironment): DynamicModule {
-    const { API_KEYS_FILE, RATE_LIMIT_PER_MINUTE, SCHEDULES_FILE } = environment;
+    const { SCHEDULES_FILE } = environment;
     return {
       module: ProducerModule,
       imports: [
@@ -36,18 +32,9 @@ export class ProducerModule {
           schedules: SCHEDULES_FILE ? schedulesFromFile(SCHEDULES_FILE) : [],
         }),
         OperationsModule,
-        ThrottlerModule.forRoot({
-          throttlers: [{ ttl: ONE_MINUTE_MS, limit: RATE_LIMIT_PER_MINUTE ?? 0 }],
-          skipIf: () => RATE_LIMIT_PER_MINUTE === undefined,
-        }),
       ],
       controllers: [TasksController, EventsController, DeadLettersController],
-      providers: [
-        Operations,
-        Idempotency,
-        { provide: IDEMPOTENCY_TTL_MS, useValue: environment.IDEMPOTENCY_TTL_MS },
-        { provide: API_KEYS, useFactory: () => (API_KEYS_FILE ? ApiKeys.fromFile(API_KEYS_FILE) : undefined) },
-      ],
+      providers: [Operations, Idempotency, { provide: IDEMPOTENCY_TTL_MS, useValue: environment.IDEMPOTENCY_TTL_MS }],
     };
   }
 }

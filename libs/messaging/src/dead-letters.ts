@@ -10,6 +10,7 @@ import {
   type DeadLetter,
   type DeadLetterSummary,
 } from './dead-letter';
+import { fittingCount, selection } from './dead-letter-page';
 import { byDeath, isNarrow, matcherOf, pageOf, type DeadLetterFilter, type Page } from './dead-letter-filter';
 import { HeldLetters, reserve, type HeldLetter } from './dead-queue';
 import { BrokerError, DeadLetterError, PublishError, isHopeless, stopped, type MercuryError } from './errors';
@@ -22,6 +23,8 @@ import { LinkedSignal } from './signals';
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
   largestPage: 1_000,
+  /** Of the bodies in one answer of `get`; a letter that has more comes alone. */
+  pageBytes: 1_048_576,
   ratePerSecond: 100,
   highestRate: 1_000,
 } as const;
@@ -42,6 +45,20 @@ export interface Sight {
 }
 
 export type DeadLetterPage = Page & Sight;
+
+/** Letters with their bodies. */
+export interface DeadLetterDetailPage extends Sight {
+  letters: DeadLetter[];
+  /** Where the next page begins; missing on the last one. */
+  cursor?: string;
+}
+
+export interface PageOptions {
+  /** 1 to 1,000, default 50. */
+  limit?: number;
+  /** Of the page before. */
+  cursor?: string;
+}
 
 export interface ReplayOptions {
   /** At most so many tasks per second, evenly spread. Default 100, at most 1,000. One follows the confirm of the other. */
@@ -105,28 +122,29 @@ export class DeadLetters {
 
   /**
    * The letters that match, the oldest first.
-   * @param page `limit` 1 to 1,000, default 50; `cursor` of the page before.
    * @throws DeadLetterError `DEAD_LETTERS_BUSY`, `DEAD_QUEUE_MISSING`, `DEAD_LETTERS_INVALID`.
    * @throws BrokerError when the broker cannot be reached within `publishTimeoutMs`, or is lost meanwhile.
    */
-  async list(filter: DeadLetterFilter = {}, page: { limit?: number; cursor?: string } = {}): Promise<DeadLetterPage> {
-    const { limit = DEAD_LETTER_LIMITS.pageSize, cursor } = page;
-    const isLimit = Number.isInteger(limit) && limit >= 1 && limit <= DEAD_LETTER_LIMITS.largestPage;
-    if (!isLimit) throw invalid(`limit must be a whole number from 1 to ${DEAD_LETTER_LIMITS.largestPage}`);
+  async list(filter: DeadLetterFilter = {}, page: PageOptions = {}): Promise<DeadLetterPage> {
+    const limit = limitOf(page);
     return this.reserved(async (connection) => {
       const { letters, ...sight } = await this.survey(connection, filter, this.leaving.signal);
-      return { ...pageOf(letters, limit, cursor), ...sight };
+      return { ...pageOf(letters, limit, page.cursor), ...sight };
     });
   }
 
-  /** Every letter with this id, the oldest first, with its history and body; usually one. @throws as `list`. */
-  async get(id: string): Promise<DeadLetter[]> {
+  /**
+   * The letters with this id, the oldest first, with history and body; usually one. A page has at most 1 MiB of bodies, and one
+   * letter at least. @throws as `list`.
+   */
+  async get(id: string, page: PageOptions = {}): Promise<DeadLetterDetailPage> {
+    const limit = limitOf(page);
     return this.reserved(async (connection) => {
-      const look = (identity: Identity, content: Buffer) =>
-        identity.id === id ? deadLetterOf(identity, content, this.queueName) : undefined;
-      const held = await this.read(connection, look, this.leaving.signal);
-      await held.giveBack();
-      return held.letters.map(({ found }) => found).sort(byDeath);
+      const { letters: all, ...sight } = await this.survey(connection, { ids: [id] }, this.leaving.signal);
+      const { letters: wanted } = pageOf(all, limit, page.cursor);
+      const fitting = pageOf(all, fittingCount(wanted, DEAD_LETTER_LIMITS.pageBytes), page.cursor);
+      const letters = await this.details(connection, all, fitting.letters);
+      return { ...fitting, letters, ...sight };
     });
   }
 
@@ -256,6 +274,24 @@ export class DeadLetters {
     return { letters: sorted(held).map(({ found }) => found), ...sightOf(held) };
   }
 
+  /** Some of all letters that were seen, with their bodies: read again, because nobody keeps the bodies of all. */
+  private async details(
+    connection: Connection,
+    all: readonly DeadLetterSummary[],
+    wanted: readonly DeadLetterSummary[],
+  ): Promise<DeadLetter[]> {
+    const [first] = wanted;
+    if (!first) return [];
+    const isWanted = selection(all.slice(0, all.indexOf(first)), wanted);
+    const look = (identity: Identity, content: Buffer) => {
+      if (identity.id !== first.id || !isWanted(summaryOf(identity, content, this.queueName))) return undefined;
+      return deadLetterOf(identity, content, this.queueName);
+    };
+    const held = await this.read(connection, look, this.leaving.signal);
+    await held.giveBack();
+    return sorted(held).map(({ found }) => found);
+  }
+
   private summaries(filter: DeadLetterFilter) {
     const matches = matcherOf(filter);
     return (identity: Identity, content: Buffer) => {
@@ -325,6 +361,12 @@ function* portionsOf(letters: readonly DeadLetterSummary[], mostLetters: number)
     bytes += bodyBytes;
   }
   if (portion.length > 0) yield portion;
+}
+
+function limitOf({ limit = DEAD_LETTER_LIMITS.pageSize }: PageOptions): number {
+  const isLimit = Number.isInteger(limit) && limit >= 1 && limit <= DEAD_LETTER_LIMITS.largestPage;
+  if (!isLimit) throw invalid(`limit must be a whole number from 1 to ${DEAD_LETTER_LIMITS.largestPage}`);
+  return limit;
 }
 
 function sorted<Found extends DeadLetterSummary>(held: HeldLetters<Found>): HeldLetter<Found>[] {

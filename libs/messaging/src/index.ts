@@ -3,8 +3,10 @@ export { Worker } from './worker';
 export {
   DEAD_LETTER_LIMITS,
   DeadLetters,
+  type DeadLetterDetailPage,
   type DeadLetterPage,
   type DiscardResult,
+  type PageOptions,
   type ReplayOptions,
   type ReplayProgress,
 } from './dead-letters';

@@ -21,7 +21,9 @@ export function describeUpkeep(stage: Stage): void {
         const page = await letters.list({ type: 'report' });
         expect(page.letters.map(({ id, code }) => [id, code])).toEqual([1, 2, 3].map((n) => [`letter-${n}`, 'NO']));
       }
-      expect(await letters.get('letter-2')).toMatchObject([{ body: { type: 'report', number: 2 }, attempt: 1 }]);
+      expect((await letters.get('letter-2')).letters).toMatchObject([
+        { body: { type: 'report', number: 2 }, attempt: 1 },
+      ]);
       const progress: ReplayProgress[] = [];
       for await (const step of letters.replay({ ids: ['letter-2'] })) progress.push(step);
       expect(progress.at(-1)).toMatchObject({ matched: 1, held: 3, replayed: 1, id: 'letter-2' });

@@ -87,6 +87,14 @@ describe('a file of API keys', () => {
     expect(await problemsOf(text)).toEqual(['API_KEYS_FILE holds no key']);
   });
 
+  it('is refused when it gives one key to two names, however it is written', async () => {
+    const hash = hashOf('key');
+    expect(await problemsOf(`shop:${hash}\nblog:${hashOf('other')}\nblog:${hash.toUpperCase()}\n`)).toEqual([
+      'API_KEYS_FILE line 3 gives the key of shop to blog, too',
+    ]);
+    expect(await problemsOf(`shop:${hash}\nshop:${hash}\n`)).toEqual([]);
+  });
+
   it('is refused when it is missing, with its name', () => {
     const path = join(folder, 'missing');
     expect(() => ApiKeys.fromFile(path)).toThrow(ConfigError);

@@ -1,5 +1,5 @@
 import { ProblemException } from '../problems/problem';
-import { readDiscard, readList, readReplay } from './dead-letter.request';
+import { readDiscard, readList, readPage, readReplay } from './dead-letter.request';
 
 const NOON = '2027-01-15T08:00:00Z';
 const NOON_MS = 1_800_000_000_000;
@@ -21,6 +21,12 @@ it('reads a list with its defaults, and times in both forms', () => {
     limit: 1_000,
     cursor: 'abc',
   });
+});
+
+it('reads which page is wanted', () => {
+  expect(readPage({})).toEqual({ limit: 50 });
+  expect(readPage({ limit: '7', cursor: 'abc' })).toEqual({ limit: 7, cursor: 'abc' });
+  expect(pointersOf(() => readPage({ limit: '0', cursor: '', type: 'a' }))).toEqual(['/cursor', '/limit', '/type']);
 });
 
 it('reads a replay of everything, and a discard of something', () => {

@@ -11,7 +11,7 @@ import {
   MinLength,
   ValidateBy,
 } from 'class-validator';
-import { DEAD_LETTER_LIMITS, timeMsOf, type DeadLetterFilter } from '@mercury/messaging';
+import { DEAD_LETTER_LIMITS, timeMsOf, type DeadLetterFilter, type PageOptions } from '@mercury/messaging';
 import type { ProblemDetail } from '../problems/problem';
 import { checkBody, refuse } from '../problems/read-body';
 import { IfGiven } from '../tasks/task.request';
@@ -62,20 +62,40 @@ export class DeadLetterFilterRequest {
   text?: string;
 }
 
-export class DeadLetterListRequest extends DeadLetterFilterRequest {
-  @ApiPropertyOptional({
+/** Which page; everything is a text in a query. */
+const Limit = () => (target: object, property: string) => {
+  ApiPropertyOptional({
     type: 'integer',
     minimum: 1,
     maximum: DEAD_LETTER_LIMITS.largestPage,
     default: DEAD_LETTER_LIMITS.pageSize,
-  })
-  @IfGiven()
-  @Matches(/^([1-9]\d{0,2}|1000)$/, { message: `limit must be from 1 to ${DEAD_LETTER_LIMITS.largestPage}` })
+  })(target, property);
+  IfGiven()(target, property);
+  Matches(/^([1-9]\d{0,2}|1000)$/, { message: `limit must be from 1 to ${DEAD_LETTER_LIMITS.largestPage}` })(
+    target,
+    property,
+  );
+};
+
+const Cursor = () => (target: object, property: string) => {
+  ApiPropertyOptional({ description: 'The `cursor` of the page before.' })(target, property);
+  IfGiven()(target, property);
+  IsShortText()(target, property);
+};
+
+export class DeadLetterPageRequest {
+  @Limit()
   limit?: string;
 
-  @ApiPropertyOptional({ description: 'The `cursor` of the page before.' })
-  @IfGiven()
-  @IsShortText()
+  @Cursor()
+  cursor?: string;
+}
+
+export class DeadLetterListRequest extends DeadLetterFilterRequest {
+  @Limit()
+  limit?: string;
+
+  @Cursor()
   cursor?: string;
 }
 
@@ -113,11 +133,20 @@ export class ReplayRequest {
 }
 
 /** @throws ProblemException 422, with every wrong parameter. */
-export function readList(query: unknown): { filter: DeadLetterFilter; limit: number; cursor?: string } {
+export function readList(query: unknown): { filter: DeadLetterFilter } & PageOptions {
   refuse(checkBody(DeadLetterListRequest, query));
   const { limit, cursor, ...filter } = query as DeadLetterListRequest;
+  return { filter: filterOf(filter), ...pageOf({ limit, cursor }) };
+}
+
+/** @throws ProblemException 422, with every wrong parameter. */
+export function readPage(query: unknown): PageOptions {
+  refuse(checkBody(DeadLetterPageRequest, query));
+  return pageOf(query as DeadLetterPageRequest);
+}
+
+function pageOf({ limit, cursor }: { limit?: string | undefined; cursor?: string | undefined }): PageOptions {
   return {
-    filter: filterOf(filter),
     limit: limit === undefined ? DEAD_LETTER_LIMITS.pageSize : Number(limit),
     ...(cursor === undefined ? {} : { cursor }),
   };

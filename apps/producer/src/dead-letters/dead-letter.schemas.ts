@@ -99,9 +99,12 @@ export class DeadLetterList extends Sight {
   cursor?: string;
 }
 
-export class DeadLettersOfId {
-  @ApiProperty({ type: [DeadLetterDetails], description: 'All that have this id, the oldest first: usually one.' })
+export class DeadLettersOfId extends Sight {
+  @ApiProperty({ type: [DeadLetterDetails], description: 'Those that have this id, the oldest first: usually one.' })
   letters!: DeadLetterDetails[];
+
+  @ApiPropertyOptional({ description: 'For the next page; missing on the last one.' })
+  cursor?: string;
 }
 
 export class ReplayReport extends Sight {

@@ -1,5 +1,5 @@
 import { Readable, finished } from 'node:stream';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -10,24 +10,27 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import {
   DeadLetters,
-  type DeadLetter,
+  type DeadLetterDetailPage,
   type DeadLetterPage,
   type DiscardResult,
   type ReplayProgress,
 } from '@mercury/messaging';
-import { RateLimitGuard } from '../access/rate-limit.guard';
+import type { RouteBody } from '../bodies/parse-bodies';
 import { ApiProblems } from '../openapi';
 import { ProblemException, problemOf } from '../problems/problem';
 import { problemFor } from '../problems/problem.filter';
 import {
   DeadLetterListRequest,
+  DeadLetterPageRequest,
   DiscardRequest,
   ReplayRequest,
   readDiscard,
   readList,
+  readPage,
   readReplay,
 } from './dead-letter.request';
 import { DeadLetterList, DeadLettersOfId, DiscardReport, ReplayReport } from './dead-letter.schemas';
@@ -35,7 +38,6 @@ import { DeadLetterList, DeadLettersOfId, DiscardReport, ReplayReport } from './
 @ApiTags('dead letters')
 @ApiBearerAuth()
 @ApiExtraModels(ReplayReport)
-@UseGuards(RateLimitGuard)
 @Controller('v1/dead-letters')
 export class DeadLettersController {
   constructor(private readonly letters: DeadLetters) {}
@@ -48,21 +50,24 @@ export class DeadLettersController {
       'Only one reader at a time.',
   })
   @ApiOkResponse({ type: DeadLetterList })
-  @ApiProblems(401, 409, 422, 429, 503)
+  @ApiProblems(401, 403, 409, 422, 429, 503)
   list(@Query() query: DeadLetterListRequest): Promise<DeadLetterPage> {
     const { filter, ...page } = readList(query);
     return this.letters.list(filter, page);
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Show what is known of a dead letter', description: 'With its history and its body.' })
+  @ApiOperation({
+    summary: 'Show what is known of a dead letter',
+    description: 'With its history and its body. A page has at most 1 MiB of bodies, and one letter at least.',
+  })
   @ApiParam({ name: 'id' })
   @ApiOkResponse({ type: DeadLettersOfId })
-  @ApiProblems(401, 404, 409, 429, 503)
-  async show(@Param('id') id: string): Promise<{ letters: DeadLetter[] }> {
-    const letters = await this.letters.get(id);
-    if (letters.length === 0) throw notFound(id);
-    return { letters };
+  @ApiProblems(401, 403, 404, 409, 422, 429, 503)
+  async show(@Param('id') id: string, @Query() query: DeadLetterPageRequest): Promise<DeadLetterDetailPage> {
+    const page = await this.letters.get(id, readPage(query));
+    if (page.matched === 0) throw notFound(id);
+    return page;
   }
 
   @Post('replay')
@@ -78,7 +83,7 @@ export class DeadLettersController {
     description: 'One report per line.',
     content: { 'application/x-ndjson': { schema: { $ref: getSchemaPath(ReplayReport) } } },
   })
-  @ApiProblems(400, 401, 409, 415, 422, 429, 503)
+  @ApiProblems(400, 401, 403, 409, 415, 422, 429, 503)
   async replay(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
     const { filter, ...options } = readReplay(body);
     const gone = new AbortController();
@@ -102,18 +107,20 @@ export class DeadLettersController {
   @ApiOperation({ summary: 'Delete all dead letters that match', description: 'They are gone for good.' })
   @ApiBody({ type: DiscardRequest })
   @ApiOkResponse({ type: DiscardReport })
-  @ApiProblems(400, 401, 409, 415, 422, 429, 503)
+  @ApiProblems(400, 401, 403, 409, 415, 422, 429, 503)
   discard(@Body() body: unknown): Promise<DiscardResult> {
     const { filter, ...options } = readDiscard(body);
     return this.letters.discard(filter, options);
   }
 
   @Post(':id/replay')
+  @RouteConfig({ body: 'none' } satisfies RouteBody)
   @HttpCode(200)
   @ApiOperation({ summary: 'Replay one dead letter', description: 'Every letter with this id: usually one.' })
   @ApiParam({ name: 'id' })
+  @ApiBody({ required: false, schema: { type: 'object', description: 'Nothing is read of it.', example: {} } })
   @ApiOkResponse({ type: ReplayReport })
-  @ApiProblems(401, 404, 409, 429, 503)
+  @ApiProblems(401, 403, 404, 409, 415, 429, 503)
   async replayOne(@Param('id') id: string): Promise<ReplayProgress> {
     let last: ReplayProgress | undefined;
     for await (const report of this.letters.replay({ ids: [id] })) last = report;
@@ -125,7 +132,7 @@ export class DeadLettersController {
   @ApiOperation({ summary: 'Delete one dead letter', description: 'Every letter with this id: usually one.' })
   @ApiParam({ name: 'id' })
   @ApiOkResponse({ type: DiscardReport })
-  @ApiProblems(401, 404, 409, 429, 503)
+  @ApiProblems(401, 403, 404, 409, 429, 503)
   async discardOne(@Param('id') id: string): Promise<DiscardResult> {
     const result = await this.letters.discard({ ids: [id] });
     if (result.matched === 0) throw notFound(id);

@@ -1,14 +1,12 @@
-import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Logger } from '@mercury/messaging';
-import { RateLimitGuard } from '../access/rate-limit.guard';
 import { ApiProblems } from '../openapi';
 import { checkBody, refuse } from '../problems/read-body';
 import { EventAccepted, EventRequest } from './event.request';
 
 @ApiTags('events')
 @ApiBearerAuth()
-@UseGuards(RateLimitGuard)
 @Controller('v1/events')
 export class EventsController {
   constructor(private readonly bus: Logger) {}
@@ -22,7 +20,7 @@ export class EventsController {
   })
   @ApiBody({ type: EventRequest })
   @ApiAcceptedResponse({ type: EventAccepted })
-  @ApiProblems(400, 401, 413, 415, 422, 429, 503)
+  @ApiProblems(400, 401, 403, 413, 415, 422, 429, 503)
   async publish(@Body() body: unknown): Promise<EventAccepted> {
     refuse(checkBody(EventRequest, body));
     const { level, data } = body as EventRequest;

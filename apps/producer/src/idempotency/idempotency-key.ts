@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { InvalidMessageError } from '@mercury/messaging';
+import { DEFAULTS, InvalidMessageError } from '@mercury/messaging';
+import { turn } from '../bodies/loop-turns';
 import { ProblemException, problemOf } from '../problems/problem';
 import type { TaskRequest } from '../tasks/task.request';
+import { canonicalJson } from './canonical-json';
 
 /** A string of RFC 8941, section 3.3.3; parameters mean nothing here. */
 const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?: *;[\x20-\x7e]*)?$/;
 /** Without what would make it a list, parameters, or a string that does not end. */
 const BARE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
 const LONGEST_KEY = 255;
+/** Of what is hashed at once. */
+const PIECE_LENGTH = 16_384;
 
 /**
  * The key of an `Idempotency-Key` header: an item of RFC 8941 that is a string. Without the quotes it is the same key.
@@ -35,13 +39,30 @@ export function hashOfScope({ key, client, queueName, index }: KeyScope): string
   return sha256(['mercury', queueName, client ?? null, key, index ?? null]).toString('hex');
 }
 
-/** The same for the same task, however its JSON is written. @throws InvalidMessageError `TASK_INVALID`. */
-export function fingerprintOf({ type, payload, id, delayMs, runAt }: TaskRequest): string {
-  try {
-    return sha256([type, payload, id ?? null, delayMs ?? null, runAt ?? null]).toString('base64url');
-  } catch (cause) {
-    throw new InvalidMessageError('TASK_INVALID', 'The payload is nested too deep.', { cause });
+/**
+ * The same for the same task, however its JSON is written.
+ * @throws InvalidMessageError `TASK_TOO_LARGE` for one that cannot be put, before it is read to its end.
+ */
+export async function fingerprintOf({ type, payload, id, delayMs, runAt }: TaskRequest): Promise<string> {
+  const parts: unknown[] = [type, null, id ?? null, delayMs ?? null, runAt ?? null];
+  const mostBytes = DEFAULTS.maxPayloadBytes + Buffer.byteLength(JSON.stringify(parts)) - 'null'.length;
+  const hash = createHash('sha256');
+  let text = '';
+  let bytes = 0;
+  const write = () => {
+    hash.update(text);
+    bytes += Buffer.byteLength(text);
+    if (bytes > mostBytes) throw tooLarge();
+    text = '';
+  };
+  for (const piece of canonicalJson(parts.with(1, payload))) {
+    text += piece;
+    if (text.length < PIECE_LENGTH) continue;
+    write();
+    await turn();
   }
+  write();
+  return hash.digest('base64url');
 }
 
 /**
@@ -56,12 +77,11 @@ export function taskIdOf(scopeHash: string, fingerprint: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Ids follow from it: another form would give other ids to what is posted again. */
 function sha256(value: unknown[]): Buffer {
-  return createHash('sha256').update(JSON.stringify(value, sortKeys)).digest();
+  return createHash('sha256').update(JSON.stringify(value)).digest();
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+function tooLarge(): InvalidMessageError {
+  const text = `The payload has more than ${DEFAULTS.maxPayloadBytes} bytes. Store it elsewhere and send a reference.`;
+  return new InvalidMessageError('TASK_TOO_LARGE', text);
 }

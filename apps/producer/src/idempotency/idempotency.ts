@@ -27,11 +27,11 @@ export class Idempotency {
    * Resolves to the id of the task, once it is stored, by this request or by an earlier one with the same key and task.
    * @param put resolves once the task is stored under this id. When it fails, the key is free for another request.
    * @throws ProblemException 409 while an earlier request is in flight, 422 when that was for another task, 503 when the
-   * key store does not answer; and what `put` throws.
+   * key store does not answer. @throws InvalidMessageError `TASK_TOO_LARGE`; and what `put` throws.
    */
   async once(scope: KeyScope, task: TaskRequest, put: (id: string) => Promise<void>): Promise<string> {
     const scopeHash = hashOfScope(scope);
-    const fingerprint = fingerprintOf(task);
+    const fingerprint = await fingerprintOf(task);
     const id = task.id ?? taskIdOf(scopeHash, fingerprint);
     const storeKey = `request ${scopeHash}`;
     // Unlike any other, so that only this request can end it.

@@ -7,7 +7,6 @@ import {
   PayloadTooLargeException,
   UnsupportedMediaTypeException,
 } from '@nestjs/common';
-import { ThrottlerException } from '@nestjs/throttler';
 import {
   BrokerError,
   ConfigError,
@@ -56,12 +55,11 @@ describe('problemFor', () => {
   });
 
   it.each([
-    [new BadRequestException('Unexpected end'), 400, 'MALFORMED_JSON', 'Bad Request'],
+    [new BadRequestException('Unexpected end'), 400, 'MALFORMED_REQUEST', 'Bad Request'],
     [new NotFoundException(), 404, 'NOT_FOUND', 'Not Found'],
     [new PayloadTooLargeException(), 413, 'BODY_TOO_LARGE', 'Content Too Large'],
     [new UnsupportedMediaTypeException(), 415, 'NOT_JSON', 'Unsupported Media Type'],
-    [new ThrottlerException(), 429, 'TOO_MANY_REQUESTS', 'Too Many Requests'],
-    [new ForbiddenException('Not you.'), 403, 'REFUSED', 'Error'],
+    [new ForbiddenException('Not you.'), 403, 'REFUSED', 'Forbidden'],
     [new HttpException('No brewing.', 418), 418, 'REFUSED', 'Error'],
   ])('names what Nest refuses: %s', (error, status, code, title) => {
     expect(problemFor(error)).toMatchObject({ type: 'about:blank', status, code, title });
@@ -78,7 +76,7 @@ describe('problemFor', () => {
     expect(problemFor(error)).toMatchObject({ status, code: error.code, detail: error.message });
   });
 
-  it('says what is wrong with a body that is no JSON', () => {
+  it('says what is wrong with a request that is none', () => {
     expect(problemFor(new BadRequestException('Unexpected end')).detail).toContain('Unexpected end');
   });
 

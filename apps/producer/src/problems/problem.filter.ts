@@ -7,11 +7,11 @@ const RETRY_AFTER_S = 1;
 
 /** What Fastify and Nest refuse by themselves, by status. */
 const KNOWN: Readonly<Record<number, [code: string, detail: string]>> = {
-  400: ['MALFORMED_JSON', 'The body is not well-formed JSON.'],
+  400: ['MALFORMED_REQUEST', 'The request is malformed.'],
   404: ['NOT_FOUND', 'There is nothing here. See /docs.'],
   413: ['BODY_TOO_LARGE', 'The body is too large.'],
+  414: ['URL_TOO_LONG', 'The URL is too long.'],
   415: ['NOT_JSON', 'The content type must be application/json.'],
-  429: ['TOO_MANY_REQUESTS', 'Too many requests. Retry-After says when to come back.'],
 };
 
 /** Why dead letters cannot be read or replayed, by code. */
@@ -36,6 +36,9 @@ export class ProblemFilter implements ExceptionFilter {
       const { method, url } = http.getRequest<FastifyRequest>();
       this.log.error({ err: error, method, url });
     }
+    // What is still to come of it would have to be read, however small its pieces are.
+    const { headers, complete } = http.getRequest<FastifyRequest>().raw;
+    if (headers['transfer-encoding'] !== undefined && !complete) reply.header('connection', 'close');
     if ([409, 503].includes(problem.status)) reply.header('retry-after', String(RETRY_AFTER_S));
     // A string: Fastify would take an object for application/json.
     reply.status(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
@@ -57,11 +60,13 @@ export function problemFor(error: unknown, id?: string): Problem {
     return problemOf(503, error.code, error.message);
   }
   const status = statusOf(error);
-  if (status !== undefined) return refusal(status, (error as Error).message);
+  if (status !== undefined) return refusal(status, error as Error);
   return problemOf(500, 'INTERNAL_ERROR', 'Something is wrong on this side. The log says what.');
 }
 
-function refusal(status: number, message: string): Problem {
+function refusal(status: number, { code, message }: Error & { code?: unknown }): Problem {
+  if (code === 'FST_ERR_BAD_URL')
+    return problemOf(400, 'MALFORMED_URL', 'The path has a % without two hexadecimal digits.');
   const known = KNOWN[status];
   if (!known) return problemOf(status, 'REFUSED', message);
   return problemOf(status, known[0], status === 400 ? `${known[1]} (${message})` : known[1]);

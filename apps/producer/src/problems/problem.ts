@@ -46,20 +46,46 @@ export class Problem {
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
   409: 'Conflict',
   413: 'Content Too Large',
+  414: 'URI Too Long',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Entity',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
 
+/** Of what a caller wrote, so much is repeated to him: an answer must not grow with a request. */
+const LONGEST_NAME = 100;
+const LONGEST_POINTER = 120;
+const LONGEST_DETAIL = 1_000;
+
 type Extra = Pick<Problem, 'errors' | 'outcome' | 'id'>;
 
 export function problemOf(status: number, code: string, detail: string, extra: Extra = {}): Problem {
-  return { type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail, ...extra };
+  const title = TITLES[status] ?? 'Error';
+  return { type: 'about:blank', title, status, code, detail: cut(detail, LONGEST_DETAIL), ...extra };
+}
+
+export function cut(text: string, length = LONGEST_NAME): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+/** RFC 6901; a long one ends with an ellipsis. */
+export function pointerOf(path: readonly string[], parent = ''): string {
+  let pointer = parent;
+  for (const name of path) {
+    if (pointer.length > LONGEST_POINTER) break;
+    // A name is cut before it is escaped: it may have millions of characters.
+    pointer += `/${cut(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  }
+  return cut(pointer, LONGEST_POINTER);
 }
 
 /** Throw it to answer with exactly this problem. */

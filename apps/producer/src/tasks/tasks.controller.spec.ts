@@ -4,7 +4,8 @@ import { Connection, MemoryKeyStore, PublishError, WorkerClient, type PutOptions
 import type { IdentifiedRequest } from '../access/api-key.hook';
 import { Idempotency } from '../idempotency/idempotency';
 import { ProblemException } from '../problems/problem';
-import { Ndjson } from './batch';
+import { JsonList, Ndjson } from '../bodies/parse-bodies';
+import { readJson } from '../bodies/read-json';
 import { TasksController } from './tasks.controller';
 
 /** A connection that never comes: nothing here needs one. */
@@ -40,6 +41,8 @@ function recordedReply() {
 
 const requestWith = (headers: Record<string, string>) => ({ headers }) as unknown as IdentifiedRequest;
 const request = requestWith({});
+
+const jsonOf = async (items: unknown[]) => new JsonList(await readJson(Buffer.from(JSON.stringify(items))));
 
 const SLEEP = { type: 'sleep', payload: { ms: 1 } };
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -98,7 +101,11 @@ describe('TasksController', () => {
 
   it('passes a delay or a time on, also of the tasks of a batch', async () => {
     await controller.put({ ...SLEEP, delayMs: 60_000 }, request, recordedReply().reply);
-    await controller.putBatch([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }], request, recordedReply().reply);
+    await controller.putBatch(
+      await jsonOf([{ ...SLEEP, runAt: '1999-12-31T00:00:00Z' }]),
+      request,
+      recordedReply().reply,
+    );
     expect(client.stored.map(({ options }) => [options.delayMs, options.runAt])).toEqual([
       [60_000, undefined],
       [undefined, Date.parse('1999-12-31T00:00:00Z')],
@@ -120,11 +127,7 @@ describe('TasksController', () => {
   it('answers 202 to a batch that is stored, one result per task, in order', async () => {
     const { told, reply } = recordedReply();
     const ids = ['c', 'a', 'b'];
-    const { results } = await controller.putBatch(
-      ids.map((id) => ({ ...SLEEP, id })),
-      request,
-      reply,
-    );
+    const { results } = await controller.putBatch(await jsonOf(ids.map((id) => ({ ...SLEEP, id }))), request, reply);
     expect(results).toEqual(ids.map((id) => ({ status: 202, id, type: 'sleep', queue: 'tasks', state: 'queued' })));
     expect(told.status).toBe(202);
   });
@@ -134,7 +137,7 @@ describe('TasksController', () => {
     client.failures.set('full', new PublishError('nacked', 'The queue is full.'));
     const lines = [{ ...SLEEP, id: 'a' }, { type: 'nap' }, { ...SLEEP, id: 'full' }, { ...SLEEP, id: 'b' }];
     const { results } = await controller.putBatch(
-      new Ndjson(`${lines.map((line) => JSON.stringify(line)).join('\n')}\n{`),
+      new Ndjson(Buffer.from(`${lines.map((line) => JSON.stringify(line)).join('\n')}\n{`)),
       request,
       reply,
     );
@@ -146,7 +149,7 @@ describe('TasksController', () => {
   it('gives the items of a batch with a key ids of their own, and the same ones again', async () => {
     const keyed = requestWith({ 'idempotency-key': '"k"' });
     const idsOf = async (batch: unknown[]) => {
-      const { results } = await controller.putBatch(batch, keyed, recordedReply().reply);
+      const { results } = await controller.putBatch(await jsonOf(batch), keyed, recordedReply().reply);
       return results.map((result) => result.id);
     };
     const ids = await idsOf([SLEEP, SLEEP]);
@@ -167,7 +170,7 @@ describe('TasksController', () => {
   it('stores nothing of a request whose key is malformed', async () => {
     const keyed = requestWith({ 'idempotency-key': '' });
     const alone = await problemOf(controller.put(SLEEP, keyed, recordedReply().reply));
-    const batch = await problemOf(controller.putBatch([SLEEP], keyed, recordedReply().reply));
+    const batch = await problemOf(controller.putBatch(await jsonOf([SLEEP]), keyed, recordedReply().reply));
     for (const problem of [alone, batch])
       expect(problem).toMatchObject({ status: 400, code: 'IDEMPOTENCY_KEY_INVALID' });
     expect(client.stored).toEqual([]);

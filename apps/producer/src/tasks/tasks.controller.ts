@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBearerAuth,
@@ -11,17 +11,19 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { WorkerClient } from '@mercury/messaging';
 import type { IdentifiedRequest } from '../access/api-key.hook';
-import { RateLimitGuard } from '../access/rate-limit.guard';
 import { Idempotency } from '../idempotency/idempotency';
 import { readIdempotencyKey, type KeyScope } from '../idempotency/idempotency-key';
+import { turn } from '../bodies/loop-turns';
+import { isLong, type RouteBody } from '../bodies/parse-bodies';
 import { ApiProblems } from '../openapi';
 import { Problem, ProblemException, problemOf } from '../problems/problem';
 import { problemFor } from '../problems/problem.filter';
-import { readBatch } from './batch';
+import { readBatch, shortened, workOff } from './batch';
 import { instantMs } from './instant';
 import { TaskRequest, readTask } from './task.request';
 import { BatchItemAccepted, BatchResult, SleepPayloadSchema, TaskAccepted, WebhookPayloadSchema } from './task.schemas';
@@ -31,7 +33,6 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 @ApiTags('tasks')
 @ApiBearerAuth()
 @ApiExtraModels(WebhookPayloadSchema, SleepPayloadSchema, BatchItemAccepted, Problem)
-@UseGuards(RateLimitGuard)
 @Controller('v1/tasks')
 export class TasksController {
   constructor(
@@ -52,7 +53,7 @@ export class TasksController {
   })
   @ApiBody({ type: TaskRequest })
   @ApiAcceptedResponse({ type: TaskAccepted, headers: { Location: { schema: { type: 'string' } } } })
-  @ApiProblems(400, 401, 409, 413, 415, 422, 429, 503)
+  @ApiProblems(400, 401, 403, 409, 413, 415, 422, 429, 503)
   async put(
     @Body() body: unknown,
     @Req() request: IdentifiedRequest,
@@ -60,17 +61,18 @@ export class TasksController {
   ): Promise<TaskAccepted> {
     const scope = this.scopeOf(request);
     const task = readTask(body, this.client.queueName);
-    const accepted = await this.store(task, scope, traceparentOf(request));
+    const accepted = await this.store(task, scope, traceparentOf(request), isLong(request));
     reply.header('location', `/v1/tasks/${encodeURIComponent(accepted.id)}`);
     return accepted;
   }
 
   @Post('batch')
+  @RouteConfig({ body: 'batch' } satisfies RouteBody)
   @ApiOperation({
     summary: 'Put up to 1,000 tasks on the queue',
     description:
-      'A JSON array, or NDJSON as application/x-ndjson. One result per task, in order; each is accepted or refused by ' +
-      'itself. 202 when all are accepted, else 207.',
+      'A JSON array of at most 1 MiB and 64 KiB, or NDJSON as application/x-ndjson of at most 16 MiB. One result per task, ' +
+      'in order; each is accepted or refused by itself. 202 when all are accepted, else 207.',
   })
   @ApiHeader({
     name: 'Idempotency-Key',
@@ -82,7 +84,7 @@ export class TasksController {
   @ApiBody({ type: [TaskRequest] })
   @ApiAcceptedResponse({ type: BatchResult })
   @ApiResponse({ status: 207, type: BatchResult, description: 'Some were refused.' })
-  @ApiProblems(400, 401, 413, 415, 422, 429)
+  @ApiProblems(400, 401, 403, 413, 415, 422, 429)
   async putBatch(
     @Body() body: unknown,
     @Req() request: IdentifiedRequest,
@@ -90,19 +92,18 @@ export class TasksController {
   ): Promise<BatchResult> {
     const scope = this.scopeOf(request);
     const traceparent = traceparentOf(request);
-    const items = readBatch(body);
-    const results = await Promise.all(
-      items.map((item, index) => this.putItem(item, scope && { ...scope, index }, traceparent)),
+    const results = await workOff(await readBatch(body), (read, index) =>
+      this.readItem(read, scope && { ...scope, index }, traceparent),
     );
     reply.status(results.every(({ status }) => status === 202) ? 202 : 207);
-    return { results };
+    return { results: shortened(results) };
   }
 
   @Get(':id')
   @ApiOperation({ summary: 'Status of a task', description: 'Not kept yet: answers 404 STATUS_NOT_AVAILABLE.' })
   @ApiParam({ name: 'id' })
   @ApiNotFoundResponse({ content: { 'application/problem+json': {} } })
-  @ApiProblems(401, 429)
+  @ApiProblems(401, 403, 429)
   status(@Param('id') id: string): never {
     const detail = `The status of tasks is not kept yet, so nothing is known of "${id.slice(0, 255)}".`;
     throw new ProblemException(problemOf(404, 'STATUS_NOT_AVAILABLE', detail));
@@ -114,15 +115,19 @@ export class TasksController {
     return { key: readIdempotencyKey(String(header)), client, queueName: this.client.queueName };
   }
 
-  private async putItem(
-    item: () => unknown,
+  /** Resolves to what puts it, once it is read. */
+  private async readItem(
+    read: () => unknown,
     scope: KeyScope | undefined,
     traceparent: string | undefined,
-  ): Promise<BatchItemAccepted | Problem> {
+  ): Promise<() => Promise<BatchItemAccepted | Problem>> {
     try {
-      return { status: 202, ...(await this.store(readTask(item(), this.client.queueName), scope, traceparent)) };
+      const task = readTask(await read(), this.client.queueName);
+      return () =>
+        this.store(task, scope, traceparent, true).then((accepted) => ({ status: 202, ...accepted }), problemFor);
     } catch (error) {
-      return problemFor(error);
+      const problem = problemFor(error);
+      return async () => problem;
     }
   }
 
@@ -130,10 +135,12 @@ export class TasksController {
     task: TaskRequest,
     scope: KeyScope | undefined,
     traceparent: string | undefined,
+    isLong: boolean,
   ): Promise<TaskAccepted> {
     const { type, payload, delayMs, runAt: at } = task;
     const runAt = at === undefined ? undefined : instantMs(at);
     const put = async (id: string) => {
+      if (isLong) await turn();
       try {
         await this.client.put(payload, { id, type, delayMs, runAt, traceparent });
       } catch (error) {

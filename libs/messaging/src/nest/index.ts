@@ -12,10 +12,10 @@ export { OperationsModule } from './operations/operations.module';
 export { Readiness } from './operations/readiness';
 export {
   Environment,
-  brokerOptionsOf,
   WholeNumber,
   WholeNumbers,
+  brokerOptionsOf,
   exitOnConfigError,
   readEnvironment,
 } from './environment';
-export { runUntilSignal } from './shutdown';
+export { runUntilSignal, type ShutdownOptions } from './shutdown';

@@ -1,7 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import { isatty } from 'node:tty';
+import { Readiness } from './operations/readiness';
 import { runUntilSignal } from './shutdown';
 
-let signal: (name: 'SIGINT' | 'SIGTERM') => void;
+jest.mock('node:tty', () => ({ isatty: jest.fn() }));
+
+let signal: (name: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void;
 let exit: jest.SpiedFunction<typeof process.exit>;
 let close: jest.Mock<Promise<void>>;
 let app: INestApplicationContext;
@@ -86,6 +90,42 @@ describe('runUntilSignal', () => {
       await jest.advanceTimersByTimeAsync(300);
     }
     expect(exit.mock.calls).toEqual([[1]]);
+  });
+
+  it('first says that it is not ready, goes on for so long, and then closes', async () => {
+    const readiness = { shutDown: jest.fn() };
+    const get = jest.fn(() => readiness);
+    await runUntilSignal(async () => Object.assign(app, { get }), { delayMs: 10_000 });
+    signal('SIGTERM');
+    await settle();
+    expect(get).toHaveBeenCalledWith(Readiness, { strict: false });
+    expect(readiness.shutDown).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(9_999);
+    expect(close).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(close).toHaveBeenCalledTimes(1);
+    expect(exit.mock.calls).toEqual([[0]]);
+  });
+
+  it('is ended at once by a second signal, also while it goes on', async () => {
+    await runUntilSignal(async () => app, { delayMs: 10_000 });
+    signal('SIGTERM');
+    await jest.advanceTimersByTimeAsync(501);
+    signal('SIGTERM');
+    expect(exit.mock.calls).toEqual([[1]]);
+    expect(close).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['without a terminal goes on', false, false, 0],
+    ['in a terminal that is still there goes on', true, true, 0],
+    ['whose terminal is gone closes', true, false, 1],
+  ])('on SIGHUP, %s', async (_what, hadTerminal, hasTerminal, closes) => {
+    jest.mocked(isatty).mockReturnValueOnce(hadTerminal).mockReturnValue(hasTerminal);
+    await runUntilSignal(async () => app);
+    signal('SIGHUP');
+    await settle();
+    expect(close).toHaveBeenCalledTimes(closes);
   });
 
   it('ends with exit code 1, and says why, when the application cannot be closed', async () => {

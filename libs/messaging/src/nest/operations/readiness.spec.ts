@@ -41,6 +41,10 @@ describe('Readiness', () => {
 
   it('is never ready once shutdown has begun, though everything still works', () => {
     readiness.watch('client', { problem: undefined });
+    expect(readiness.isShuttingDown).toBe(false);
+    readiness.shutDown();
+    expect(readiness.isShuttingDown).toBe(true);
+    expect(readiness.check()).toEqual([{ client: { status: 'up' } }, shuttingDown]);
     readiness.onModuleDestroy();
     expect(readiness.check()).toEqual([{ client: { status: 'up' } }, shuttingDown]);
   });

@@ -14,13 +14,22 @@ export class Readiness implements OnModuleDestroy {
 
   constructor(private readonly indicators: HealthIndicatorService) {}
 
+  get isShuttingDown(): boolean {
+    return this.shuttingDown;
+  }
+
   watch(name: string, watched: Watched): void {
     this.watched.set(name, watched);
   }
 
+  /** From now on nobody should send anything here; what comes all the same is still answered. */
+  shutDown(): void {
+    this.shuttingDown = true;
+  }
+
   /** Nest's first shutdown hook: load balancers hear of it before anything is closed. */
   onModuleDestroy(): void {
-    this.shuttingDown = true;
+    this.shutDown();
   }
 
   check(): HealthIndicatorResult[] {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { lookup } from 'node:dns/promises';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -52,6 +53,7 @@ export class BrokerNode {
 
   /** Resolves when AMQP connections are accepted. @throws ToolError `BROKER_FAILED`, with the broker's last words. */
   async start(): Promise<void> {
+    await checkLocalhost();
     await this.configure();
     await (this.membership?.epmd ?? this.ownEpmd)?.start();
     const output: string[] = [];
@@ -191,6 +193,17 @@ export class BrokerNode {
       files.map((file) => readFile(join(this.folder, 'log', file), 'utf8').catch(() => '')),
     );
     return texts.join('\n');
+  }
+}
+
+/** Erlang's nodes are named by it: without it RabbitMQ tries for minutes, and does not say why. */
+export async function checkLocalhost(resolve: (name: string) => Promise<unknown> = lookup): Promise<void> {
+  try {
+    await resolve('localhost');
+  } catch (cause) {
+    const message =
+      'The name "localhost" cannot be resolved here, which RabbitMQ needs: add the line "127.0.0.1 localhost" to /etc/hosts.';
+    throw new ToolError('BROKER_FAILED', message, { cause });
   }
 }
 

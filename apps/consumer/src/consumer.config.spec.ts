@@ -78,6 +78,10 @@ describe('the consumer’s environment', () => {
     ['WEBHOOK_ALLOWED_HOSTS', 'localhost:port'],
     ['WEBHOOK_ALLOWED_HOSTS', '::1'],
     ['WEBHOOK_ALLOWED_HOSTS', 'localhost/path'],
+    ['WEBHOOK_ALLOWED_HOSTS', '010.0.0.1'],
+    ['WEBHOOK_ALLOWED_HOSTS', 'localhost:99999'],
+    ['WEBHOOK_ALLOWED_HOSTS', 'localhost:0'],
+    ['WEBHOOK_ALLOWED_HOSTS', '[::0001]'],
     ['WEBHOOK_TIMEOUT_MS', '0'],
     ['WEBHOOK_TIMEOUT_MS', '600001'],
   ])('refuses %s=%s, by name', (name, value) => {

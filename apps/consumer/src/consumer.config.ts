@@ -1,6 +1,6 @@
 import { Environment, WholeNumber, readEnvironment } from '@mercury/messaging/nest';
 import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, Matches, Max, Min, ValidateBy } from 'class-validator';
 
 export class ConsumerEnvironment extends Environment {
   override PORT = 3001;
@@ -30,10 +30,7 @@ export class ConsumerEnvironment extends Environment {
   @Transform(({ value }: { value: unknown }) =>
     typeof value === 'string' ? value.split(',').map((host) => host.trim()) : value,
   )
-  @Matches(/^(\[[\da-fA-F:.]+\]|[^\s:/@[\]]+)(:\d{1,5})?$/, {
-    each: true,
-    message: 'WEBHOOK_ALLOWED_HOSTS must be host or host:port, separated by commas',
-  })
+  @IsReachableHost()
   WEBHOOK_ALLOWED_HOSTS: string[] = [];
 
   /** Per delivery, in milliseconds. */
@@ -46,6 +43,19 @@ export class ConsumerEnvironment extends Environment {
   /** Errors name the path of a webhook's address; without it they have a hash in its place. */
   @IsIn(['true', 'false'])
   WEBHOOK_SHOW_PATHS: 'true' | 'false' = 'false';
+}
+
+/** A name or address as URLs have it in the end: another one would never be met there. */
+function IsReachableHost(): PropertyDecorator {
+  const validate = (given: unknown) => {
+    const [, host = '', port] = /^(\[[\da-fA-F:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/.exec(String(given)) ?? [];
+    if (host === '' || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535 || !URL.canParse(`http://${host}`))
+      return false;
+    return new URL(`http://${host}`).hostname === host.toLowerCase();
+  };
+  const message =
+    'WEBHOOK_ALLOWED_HOSTS must be host or host:port, separated by commas, as they stand in URLs (10.0.0.1, not 010.0.0.1; [::1], not [::0001])';
+  return ValidateBy({ name: 'isReachableHost', validator: { validate } }, { each: true, message });
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every wrong variable. */

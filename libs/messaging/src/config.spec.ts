@@ -72,8 +72,8 @@ describe('retryDelaysMs', () => {
   });
 
   it.each([
-    [[], 'retryDelaysMs must be a list of at least one delay'],
-    ['1000', 'retryDelaysMs must be a list of at least one delay'],
+    [[], 'retryDelaysMs must be a list of 1 to 20 delays'],
+    ['1000', 'retryDelaysMs must be a list of 1 to 20 delays'],
     [[2, 1], 'retryDelaysMs must ascend, without repetition'],
     [[1, 1], 'retryDelaysMs must ascend, without repetition'],
     [[0], 'retryDelaysMs[0] must be a whole number from 1 to 2147483647, not 0'],
@@ -99,11 +99,34 @@ describe('names', () => {
     expect(resolveClient({ ...valid, queueName }).queueName).toBe(queueName);
   });
 
+  it.each([
+    'orders.dead',
+    'orders.due',
+    'orders.suspect',
+    'orders.schedule',
+    'orders.retry.1000',
+    'orders.delay.5',
+    'a.dead.reader',
+  ])('are refused where they end like the queues of another one: %s', (queueName) => {
+    expect(problemsWith({ queueName })).toEqual([expect.stringMatching(/^queueName must not end in "\./)]);
+    expect(() => resolveBus({ rabbitUrl: 'amqp://localhost', name: queueName })).not.toThrow();
+  });
+
+  it.each(['a\nb', 'a\u0000', 'a\u009b', 'a\u202eb'])('are refused with control characters: %j', (queueName) => {
+    expect(problemsWith({ queueName })).toEqual(['queueName must not have control characters']);
+  });
+
   it('are refused in the part of the name space that RabbitMQ keeps for itself', () => {
     expect(problemsOf(() => resolveBus({ rabbitUrl: 'amqp://localhost', name: 'amq.direct' }))).toEqual([
       expect.stringContaining('name must not start with "amq."'),
     ]);
   });
+});
+
+it('more retry levels than 20 are refused: each is a queue', () => {
+  const levels = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+  expect(problemsWith({ retryDelaysMs: levels(20) })).toEqual([]);
+  expect(problemsWith({ retryDelaysMs: levels(70_000) })).toEqual(['retryDelaysMs must be a list of 1 to 20 delays']);
 });
 
 describe('rabbitUrl', () => {

@@ -25,6 +25,9 @@ const LARGEST_CAPACITY = 65_535;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_TTL_MS = 366 * 86_400_000;
 
+/** Each is a queue. */
+export const MOST_LEVELS = 20;
+
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
 export interface BrokerOptions {
   rabbitUrl?: string | readonly string[];
@@ -176,7 +179,7 @@ export function resolveDeadLetters(options: DeadLettersOptions): ResolvedDeadLet
   const problems: string[] = [];
   const resolved = {
     ...brokerOf(options, problems),
-    queueName: amqpName('queueName', options.queueName, problems),
+    queueName: checkName('queueName', options.queueName, queueNameProblem, problems),
     publishTimeoutMs: timeout('publishTimeoutMs', options.publishTimeoutMs, problems),
   };
   refuse('DeadLetters options', problems);
@@ -188,7 +191,7 @@ export function resolveBus(options: EventBusOptions): ResolvedBus {
   const problems: string[] = [];
   const resolved = {
     ...brokerOf(options, problems),
-    name: amqpName('name', options.name, problems),
+    name: checkName('name', options.name, nameProblem, problems),
     publishTimeoutMs: timeout('publishTimeoutMs', options.publishTimeoutMs, problems),
   };
   refuse('Event bus options', problems);
@@ -199,7 +202,7 @@ function clientOf(options: WorkerClientOptions, problems: string[]): ResolvedCli
   const bytes = options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes;
   return {
     ...brokerOf(options, problems),
-    queueName: amqpName('queueName', options.queueName, problems),
+    queueName: checkName('queueName', options.queueName, queueNameProblem, problems),
     publishTimeoutMs: timeout('publishTimeoutMs', options.publishTimeoutMs, problems),
     maxPayloadBytes: whole('maxPayloadBytes', bytes, 1, LARGEST_PAYLOAD_BYTES, problems),
     retryDelaysMs: levels(options.retryDelaysMs ?? DEFAULTS.retryDelaysMs, problems),
@@ -218,14 +221,36 @@ function brokerOf(options: BrokerOptions, problems: string[]): ResolvedBroker {
   return { urls, tls: options.tls, connections: undefined };
 }
 
-/** Names of queues and exchanges: at most 255 bytes in AMQP, of which the suffixes of our own queues need some. */
-function amqpName(field: string, name: unknown, problems: string[]): string {
-  const fits = typeof name === 'string' && name.length > 0 && Buffer.byteLength(name) <= 200;
-  if (!fits) problems.push(`${field} must be a name of 1 to 200 bytes`);
-  else if (/^(amq|mercury)\./.test(name)) {
-    problems.push(`${field} must not start with "amq." or "mercury.", which RabbitMQ and Mercury keep for themselves`);
-  }
+function checkName(
+  field: string,
+  name: unknown,
+  problemOf: (name: unknown) => string | undefined,
+  problems: string[],
+): string {
+  const problem = problemOf(name);
+  if (problem !== undefined) problems.push(`${field} ${problem}`);
   return String(name);
+}
+
+/**
+ * What is wrong with the name of an exchange, behind the words that say whose it is. At most 255 bytes in AMQP, of which the suffixes of our own
+ * queues need some.
+ */
+export function nameProblem(name: unknown): string | undefined {
+  const fits = typeof name === 'string' && name.length > 0 && Buffer.byteLength(name) <= 200;
+  if (!fits) return 'must be a name of 1 to 200 bytes';
+  if (/^(amq|mercury)\./.test(name)) {
+    return 'must not start with "amq." or "mercury.", which RabbitMQ and Mercury keep for themselves';
+  }
+  return /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(name) ? 'must not have control characters' : undefined;
+}
+
+const OWN_SUFFIX = /\.(dead|dead\.reader|suspect|due|schedule|high|(retry|delay)\.\d+)$/;
+
+/** The same of a work queue: one that ends like its own queues would share them with another. */
+export function queueNameProblem(name: unknown): string | undefined {
+  const suffix = OWN_SUFFIX.exec(String(name))?.[0];
+  return nameProblem(name) ?? (suffix && `must not end in "${suffix}", which is for Mercury's own queues`);
 }
 
 /** Every problem of schedules that somebody else has written, such as those of a file; none when they can be used. */
@@ -254,7 +279,10 @@ function timeout(
 
 function levels(delaysMs: unknown, problems: string[]): readonly number[] {
   const list: unknown[] = Array.isArray(delaysMs) ? delaysMs : [];
-  if (list.length === 0) problems.push('retryDelaysMs must be a list of at least one delay');
+  if (list.length === 0 || list.length > MOST_LEVELS) {
+    problems.push(`retryDelaysMs must be a list of 1 to ${MOST_LEVELS} delays`);
+    return DEFAULTS.retryDelaysMs;
+  }
   const checked = list.map((delay, index) => whole(`retryDelaysMs[${index}]`, delay, 1, LONGEST_TIMER_MS, problems));
   const ascending = checked.every((delay, index) => index === 0 || delay > (checked[index - 1] ?? 0));
   if (!ascending) problems.push('retryDelaysMs must ascend, without repetition');

@@ -27,6 +27,8 @@ export const DEAD_LETTER_LIMITS = {
   pageBytes: 1_048_576,
   ratePerSecond: 100,
   highestRate: 1_000,
+  /** One in ten seconds: a slower replay would keep the queue from other readers for days. */
+  lowestRate: 0.1,
 } as const;
 
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -61,7 +63,7 @@ export interface PageOptions {
 }
 
 export interface ReplayOptions {
-  /** At most so many tasks per second, evenly spread. Default 100, at most 1,000. One follows the confirm of the other. */
+  /** At most so many tasks per second, evenly spread. Default 100, 0.1 to 1,000. One follows the confirm of the other. */
   ratePerSecond?: number;
   /** Only tells what matches. */
   dryRun?: boolean;
@@ -161,8 +163,9 @@ export class DeadLetters {
     options: ReplayOptions = {},
   ): AsyncGenerator<ReplayProgress, void, undefined> {
     const { ratePerSecond = DEAD_LETTER_LIMITS.ratePerSecond, dryRun = false } = options;
-    const isRate = ratePerSecond > 0 && ratePerSecond <= DEAD_LETTER_LIMITS.highestRate;
-    if (!isRate) throw invalid(`ratePerSecond must be a number above 0 and at most ${DEAD_LETTER_LIMITS.highestRate}`);
+    const { lowestRate, highestRate } = DEAD_LETTER_LIMITS;
+    const isRate = ratePerSecond >= lowestRate && ratePerSecond <= highestRate;
+    if (!isRate) throw invalid(`ratePerSecond must be a number from ${lowestRate} to ${highestRate}`);
     const ended = new LinkedSignal([this.leaving.signal, ...(options.signal ? [options.signal] : [])]);
     try {
       yield* this.reservedReplay(filter, { ratePerSecond, dryRun, signal: ended.signal });

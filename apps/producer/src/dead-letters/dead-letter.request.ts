@@ -3,10 +3,10 @@ import {
   IsBoolean,
   IsNumber,
   IsObject,
-  IsPositive,
   IsString,
   Matches,
   Max,
+  Min,
   MaxLength,
   MinLength,
   ValidateBy,
@@ -117,12 +117,13 @@ export class ReplayRequest {
 
   @ApiPropertyOptional({
     default: DEAD_LETTER_LIMITS.ratePerSecond,
+    minimum: DEAD_LETTER_LIMITS.lowestRate,
     maximum: DEAD_LETTER_LIMITS.highestRate,
     description: 'At most so many tasks per second, evenly spread.',
   })
   @IfGiven()
   @Max(DEAD_LETTER_LIMITS.highestRate)
-  @IsPositive()
+  @Min(DEAD_LETTER_LIMITS.lowestRate)
   @IsNumber()
   ratePerSecond?: number;
 

@@ -62,7 +62,8 @@ describe('readEnvironment', () => {
   it.each<[string, string[]]>([
     ['RABBITMQ_URL', ['localhost', 'http://localhost', 'amqp://', 'amqp://a b']],
     ['PORT', ['-1', '65536', '80.5', 'http', '3000x']],
-    ['QUEUE_NAME', ['x'.repeat(201)]],
+    ['QUEUE_NAME', ['x'.repeat(201), 'tasks.dead', 'a\nb']],
+    ['RETRY_DELAYS_MS', [Array.from({ length: 21 }, (_, index) => index + 1).join()]],
     ['LOGGER_NAME', ['x'.repeat(201)]],
     ['RETRY_DELAYS_MS', ['1.5', '1000,', ',1000', 'soon', '1000;2000']],
     ['REDIS_URL', ['localhost:6379', 'http://localhost']],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Transform, plainToInstance, type ClassConstructor } from 'class-transformer';
 import {
+  ArrayMaxSize,
   IsIn,
   IsInt,
   IsNotEmpty,
@@ -9,12 +10,12 @@ import {
   Max,
   Min,
   ValidateBy,
-  buildMessage,
   validateSync,
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
 import { readBrokerUrl } from '../broker-url';
+import { MOST_LEVELS, nameProblem, queueNameProblem } from '../config';
 import { ConfigError } from '../errors';
 import { tlsFrom, type TlsOptions } from '../tls';
 
@@ -64,16 +65,17 @@ export class Environment {
   @IsIn(LOG_LEVELS)
   LOG_LEVEL = 'info';
 
-  @IsBrokerName()
+  @IsBrokerName(queueNameProblem)
   QUEUE_NAME = 'tasks';
 
-  @IsBrokerName()
+  @IsBrokerName(nameProblem)
   LOGGER_NAME = 'logs';
 
   @WholeNumbers()
   @IsInt({ each: true, message: 'RETRY_DELAYS_MS must be whole numbers of milliseconds, separated by commas' })
   @Min(1, { each: true, message: 'RETRY_DELAYS_MS must be 1 or more' })
   @Max(LONGEST_TIMER_MS, { each: true, message: `RETRY_DELAYS_MS must be at most ${LONGEST_TIMER_MS}` })
+  @ArrayMaxSize(MOST_LEVELS, { message: `RETRY_DELAYS_MS must be at most ${MOST_LEVELS} delays` })
   @IsAscending({ message: 'RETRY_DELAYS_MS must ascend, without repetition' })
   RETRY_DELAYS_MS: number[] = [1_000, 10_000, 60_000, 600_000, 3_600_000];
 
@@ -134,14 +136,10 @@ function wholeNumber(text: string): number {
   return /^-?\d+$/.test(text.trim()) ? Number(text) : NaN;
 }
 
-/** RabbitMQ keeps `amq.` for itself; our own queues add suffixes to the 255 bytes that a name may have. */
-function IsBrokerName(): PropertyDecorator {
-  const validate = (name: unknown) =>
-    typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= 200 && !/^(amq|mercury)\./.test(name);
-  const defaultMessage = buildMessage(
-    () => '$property must be 1 to 200 bytes and must not start with "amq." or "mercury."',
-  );
-  return ValidateBy({ name: 'isBrokerName', validator: { validate, defaultMessage } });
+function IsBrokerName(problemOf: (name: unknown) => string | undefined): PropertyDecorator {
+  const validate = (name: unknown) => problemOf(name) === undefined;
+  const message = ({ property, value }: ValidationArguments) => `${property} ${problemOf(value)}`;
+  return ValidateBy({ name: 'isBrokerName', validator: { validate } }, { message });
 }
 
 function IsReadableFile(): PropertyDecorator {
@@ -186,12 +184,26 @@ function IsAscending(options: ValidationOptions): PropertyDecorator {
   return ValidateBy({ name: 'isAscending', validator: { validate } }, options);
 }
 
+/** What to do where HOST and PORT cannot be listened on. */
+const LISTEN_ADVICE: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Choose another port with PORT=...',
+  EACCES: 'Choose a port above 1023 with PORT=...',
+  EADDRNOTAVAIL: 'HOST must be an address of this machine, or 0.0.0.0 for all of them.',
+  ENOTFOUND: 'HOST must be an address or a name of this machine, or 0.0.0.0 for all of them.',
+  EAI_AGAIN: 'HOST must be an address or a name of this machine, or 0.0.0.0 for all of them.',
+};
+
 /** For `main().catch(…)`: a wrong environment ends the process with a readable list, anything else with its stack. */
 export function exitOnConfigError(error: unknown): never {
   if (error instanceof ConfigError) {
     process.stderr.write(`${['The environment is wrong:', ...error.problems].join('\n  - ')}\n`);
-  } else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    process.stderr.write(`${error.message}. Choose another port with PORT=...\n`);
+  } else if (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code in LISTEN_ADVICE
+  ) {
+    process.stderr.write(`${error.message}. ${LISTEN_ADVICE[error.code]}\n`);
   } else {
     console.error(error);
   }

@@ -164,20 +164,6 @@ describe('untilIdle', () => {
     expect(worker.seen).toHaveLength(6);
   });
 
-  it.each(['orders.due', 'orders.schedule'])('knows that a work queue may be called %s', async (name) => {
-    const other = new ReportWorker({ connections, queueName: name });
-    other.work = () => pause(20);
-    other.events.on('problem', () => undefined);
-    await other.start();
-    const declaring = new WorkerClient({ connections, queueName: 'orders' });
-    declaring.events.on('problem', () => undefined);
-    await declaring.put({ type: 'order' });
-    await new WorkerClient({ connections, queueName: name }).put({ type: 'report' });
-    await broker.untilIdle();
-    expect([other.seen.length, other.runningCount]).toEqual([1, 0]);
-    await other.stop();
-  });
-
   it('goes by the real time, whatever a test has faked', async () => {
     worker.work = untilAborted;
     await client.put({ type: 'report' });

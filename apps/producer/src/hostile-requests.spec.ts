@@ -31,10 +31,12 @@ describe('however hostile a request is, others come on within 100 ms', () => {
       .then((response) => response.arrayBuffer())
       .finally(() => (isDone = true));
     let longest = 0;
-    for (let lastMs = performance.now(); !isDone;) {
+    for (let [lastMs, lastCpu] = [performance.now(), process.cpuUsage()]; !isDone;) {
       await setImmediate();
-      longest = Math.max(longest, performance.now() - lastMs);
-      lastMs = performance.now();
+      const { user, system } = process.cpuUsage(lastCpu);
+      // What this process did not compute, something else on this machine did.
+      longest = Math.max(longest, Math.min(performance.now() - lastMs, (user + system) / 1_000));
+      [lastMs, lastCpu] = [performance.now(), process.cpuUsage()];
     }
     await answered;
     return longest;
@@ -82,7 +84,7 @@ describe('however hostile a request is, others come on within 100 ms', () => {
     const body = bodyOf();
     const rounds: number[] = [];
     // The best of some: this machine may be busy with something else.
-    while (rounds.length < 8 && !rounds.some((ms) => ms < 100)) {
+    while (rounds.length < 4 && !rounds.some((ms) => ms < 100)) {
       const headers = { 'content-type': contentType, 'idempotency-key': `"${what} ${rounds.length}"` };
       rounds.push(await longestMs(path, body, headers));
     }

@@ -70,6 +70,38 @@ describe('several states', () => {
   });
 });
 
+describe('foreign content', () => {
+  const progress = (seen: string) => ({ rule: HOURLY, done: '2026-01-01T00:00:00Z', seen });
+  const message = (schedules: object) => Buffer.from(JSON.stringify({ schedules }));
+
+  it.each<[string, Buffer]>([
+    ['larger than any state', message({ a: { ...progress('2026-01-01T00:00:00Z'), pad: 'x'.repeat(5 * 1_048_576) } })],
+    ['with a long name', message({ ['x'.repeat(101)]: progress('2026-01-01T00:00:00Z') })],
+    ['with a long rule', message({ a: { ...progress('2026-01-01T00:00:00Z'), rule: 'x'.repeat(501) } })],
+  ])('%s is no state', (_what, content) => {
+    expect(decodeState(content)).toBeUndefined();
+  });
+
+  it('never makes a state larger than the broker takes', () => {
+    const state: ScheduleState = new Map();
+    for (let round = 0; round < 5; round++) {
+      const names = Array.from({ length: 5_000 }, (_, index) => `${round}-${index}`.padEnd(100, 'x'));
+      const many = Object.fromEntries(names.map((name) => [name, progress('2026-01-01T00:00:00Z')]));
+      mergeState(state, decodeState(message(many)) ?? new Map());
+    }
+    adoptSchedules(state, schedules('own'), NOW_MS);
+    expect(state.has('own')).toBe(true);
+    expect(encodeState(state).length).toBeLessThan(4 * 1_048_576);
+  });
+
+  it('of the far future is forgotten like any other', () => {
+    const state = decodeState(message({ a: progress('2999-01-01T00:00:00Z') })) ?? new Map();
+    adoptSchedules(state, [], NOW_MS);
+    adoptSchedules(state, [], NOW_MS + 8 * DAY_MS);
+    expect([...state.keys()]).toEqual([]);
+  });
+});
+
 describe('a state as a message', () => {
   it('is read as it was written', () => {
     const state: ScheduleState = new Map([

@@ -14,6 +14,12 @@ export interface Progress {
 /** By the names of schedules. */
 export type ScheduleState = Map<string, Progress>;
 
+/** Of one message, and of all that is known: the broker refuses what is larger than 16 MiB, and then nothing could be stored any more. */
+const MOST_BYTES = 4 * 1_048_576;
+const MOST_SCHEDULES = 2_000;
+const LONGEST_NAME = 100;
+const LONGEST_RULE = 500;
+
 /** Longer than replicas of an older configuration live beside those of a newer one. */
 const FORGET_AFTER_MS = 7 * 86_400_000;
 
@@ -28,13 +34,18 @@ export function adoptSchedules(state: ScheduleState, schedules: readonly Schedul
     const doneMs = known?.rule === rule ? known.doneMs : Math.max(nowMs, known?.doneMs ?? 0);
     state.set(name, { rule, doneMs, seenMs: nowMs });
   }
-  for (const [name, { seenMs }] of state) if (seenMs < nowMs - FORGET_AFTER_MS) state.delete(name);
+  for (const [name, progress] of state) {
+    if (progress.seenMs < nowMs - FORGET_AFTER_MS) state.delete(name);
+    // Nobody can have seen it later than now: it would never be forgotten.
+    else if (progress.seenMs > nowMs) state.set(name, { ...progress, seenMs: nowMs });
+  }
 }
 
-/** Takes what is newer over into `state`. Returns whether there was anything. */
+/** Takes what is newer over into `state`, up to 2,000 schedules. Returns whether there was anything. */
 export function mergeState(state: ScheduleState, other: ScheduleState): boolean {
   let changed = false;
   for (const [name, progress] of other) {
+    if (state.size >= MOST_SCHEDULES && !state.has(name)) continue;
     if (progress.doneMs <= (state.get(name)?.doneMs ?? -Infinity)) continue;
     state.set(name, progress);
     changed = true;
@@ -50,12 +61,13 @@ export function encodeState(state: ScheduleState): Buffer {
   return Buffer.from(JSON.stringify({ schedules: Object.fromEntries(schedules) }));
 }
 
-/** Undefined when it is none. */
+/** Undefined when it is none, or larger than any of ours. */
 export function decodeState(content: Buffer): ScheduleState | undefined {
+  if (content.length > MOST_BYTES) return undefined;
   try {
     const { schedules } = decodeJsonObject(content);
     return isJsonObject(schedules)
-      ? new Map(Object.entries(schedules).map(([name, value]) => [name, progressOf(value)]))
+      ? new Map(Object.entries(schedules).map(([name, value]) => [name, progressOf(name, value)]))
       : undefined;
   } catch {
     return undefined;
@@ -63,9 +75,12 @@ export function decodeState(content: Buffer): ScheduleState | undefined {
 }
 
 /** @throws Error for anything else. */
-function progressOf(value: unknown): Progress {
+function progressOf(name: string, value: unknown): Progress {
   const { rule, done, seen } = value as Record<string, unknown>;
   const [doneMs, seenMs] = [Date.parse(String(done)), Date.parse(String(seen))];
-  if (typeof rule !== 'string' || Number.isNaN(doneMs) || Number.isNaN(seenMs)) throw new TypeError('No progress.');
+  const isRule = typeof rule === 'string' && rule.length <= LONGEST_RULE;
+  if (!isRule || name.length > LONGEST_NAME || Number.isNaN(doneMs) || Number.isNaN(seenMs)) {
+    throw new TypeError('No progress.');
+  }
   return { rule, doneMs, seenMs };
 }

@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import { encodeTask, isJsonObject } from './codec';
+import { ZoneGaps } from './zone-gaps';
 
 /** A task that is put again and again, at the times of a cron pattern. */
 export interface ScheduleOptions {
@@ -44,6 +45,11 @@ const ON_TIME_MS = 5_000;
  */
 const HAND_OVER_MS = 60_000;
 
+/** How far they have come is one message. */
+const MOST_SCHEDULES = 1_000;
+const LONGEST_CRON = 400;
+const YEAR_MS = 366 * 86_400_000;
+
 const FIELDS = new Set(['name', 'cron', 'timeZone', 'missed', 'type', 'body']);
 const PRINTABLE_NAME = /^[\x21-\x7e]{1,100}$/;
 /** Croner takes dates, too. */
@@ -81,8 +87,8 @@ function newestTickMs(schedule: Schedule, knownTickMs: number, untilMs: number):
 
 /** Checks everything; what is wrong is added to `problems`, named by its place. Only then is the result of use. */
 export function schedulesOf(given: unknown, maxPayloadBytes: number, problems: string[]): Schedule[] {
-  if (!Array.isArray(given)) {
-    problems.push('schedules must be a list');
+  if (!Array.isArray(given) || given.length > MOST_SCHEDULES) {
+    problems.push(`schedules must be a list of at most ${MOST_SCHEDULES}`);
     return [];
   }
   const names = new Set<unknown>();
@@ -130,7 +136,7 @@ function zoneProblemOf(timeZone: unknown): string | undefined {
 }
 
 function cronProblemOf(cron: unknown, timeZone: string): string | undefined {
-  if (typeof cron !== 'string' || !PATTERN.test(cron)) {
+  if (typeof cron !== 'string' || cron.length > LONGEST_CRON || !PATTERN.test(cron)) {
     return 'cron must be five fields (minute hour day month weekday), six with seconds in front, or @daily and the like';
   }
   try {
@@ -145,12 +151,36 @@ function patternOf(cron: string, timezone: string): Cron {
   return new Cron(cron.trim(), { timezone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', paused: true });
 }
 
+/**
+ * Croner loses a fixed time that a gap leaves out when the gap ends at midnight, as in Greenland: the day is over then. Its tick comes right after
+ * the gap, as in every other one.
+ */
+function gapTicksOf(cron: string, timeZone: string): (afterMs: number, nextMs: number) => number | undefined {
+  const fields = cron.trim().split(/\s+/);
+  const isFixed = fields.slice(0, -3).every((field) => !/[*?/]/.test(field));
+  if (!isFixed) return () => undefined;
+  // By local times: as if they were UTC.
+  const local = patternOf(cron, 'UTC');
+  const gaps = new ZoneGaps(timeZone);
+  return (afterMs, nextMs) => {
+    for (const { atMs, fromLocalMs, untilLocalMs } of gaps.between(afterMs, Math.min(nextMs, afterMs + YEAR_MS))) {
+      const tickMs = local.nextRun(new Date(fromLocalMs - 1_000))?.getTime() ?? Infinity;
+      if (tickMs < untilLocalMs && atMs > afterMs) return atMs;
+    }
+    return undefined;
+  };
+}
+
 function scheduleOf({ name, cron, timeZone = 'UTC', missed = 'skip', type, body }: ScheduleOptions): Schedule {
   const pattern = patternOf(cron, timeZone);
   // Asked again and again about the same time while it waits, and a time zone makes an answer take half a millisecond.
   let last = { timeMs: NaN, nextMs: NaN };
+  const tickInGap = gapTicksOf(cron, timeZone);
   const nextAfterMs = (timeMs: number) => {
-    if (timeMs !== last.timeMs) last = { timeMs, nextMs: pattern.nextRun(new Date(timeMs))?.getTime() ?? Infinity };
+    if (timeMs !== last.timeMs) {
+      const nextMs = pattern.nextRun(new Date(timeMs))?.getTime() ?? Infinity;
+      last = { timeMs, nextMs: tickInGap(timeMs, nextMs) ?? nextMs };
+    }
     return last.nextMs;
   };
   return { name, rule: `${cron.trim().replace(/\s+/g, ' ')} ${timeZone}`, missed, type, body, nextAfterMs };

@@ -199,6 +199,6 @@ describe('schedules that are wrong', () => {
     expect(problemsOf([{ ...good, body: { text: 'x'.repeat(LIMIT_BYTES) } }])).toEqual([
       expect.stringMatching(/^schedules\[0\] cannot be a task: The body has/),
     ]);
-    expect(problemsOf({ ...good })).toEqual(['schedules must be a list']);
+    expect(problemsOf({ ...good })).toEqual(['schedules must be a list of at most 1000']);
   });
 });

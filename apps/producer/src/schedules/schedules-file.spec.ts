@@ -46,7 +46,7 @@ it('names every problem of every schedule, of its times as of its task', () => {
 
 it.each([
   ['is no JSON', '[', /^SCHEDULES_FILE cannot be read as JSON: /],
-  ['is no list', {}, /^SCHEDULES_FILE schedules must be a list$/],
+  ['is no list', {}, /^SCHEDULES_FILE schedules must be a list of at most 1000$/],
   ['has something else in its list', [null], /^SCHEDULES_FILE schedules\[0\] must be an object$/],
 ])('refuses a file that %s', (_what, content, problem) => {
   expect(problemsOf(content)).toEqual([expect.stringMatching(problem)]);

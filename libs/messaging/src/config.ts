@@ -1,6 +1,7 @@
 import type { Connections } from './connection';
 import { ConfigError } from './errors';
 import type { TaskRunner } from './execution';
+import { LEAST_FRAME_BYTES } from './frame-fit';
 import type { KeyStore } from './key-store';
 import { MOST_ATTEMPTS, type RetryPolicy } from './retry-policy';
 import { schedulesOf, type Schedule, type ScheduleOptions } from './schedule';
@@ -208,11 +209,20 @@ function brokerOf(options: BrokerOptions, problems: string[]): ResolvedBroker {
   if (urls.length === 0) problems.push('rabbitUrl is missing: give a URL such as amqp://user:password@host:5672');
   // The URL itself is never repeated: it holds a password.
   if (!urls.every(isAmqpUrl)) problems.push('rabbitUrl must be amqp:// or amqps:// URLs');
+  else if (!urls.every(hasRoomForHeaders)) {
+    problems.push(`frameMax of rabbitUrl must be at least ${LEAST_FRAME_BYTES}, or 0 for what the broker allows`);
+  }
   return { urls, connections: undefined };
 }
 
 function isAmqpUrl(url: string): boolean {
   return URL.canParse(url) && ['amqp:', 'amqps:'].includes(new URL(url).protocol);
+}
+
+/** As amqplib reads it. From RabbitMQ 4.1 on less would end each connection without a word. */
+function hasRoomForHeaders(url: string): boolean {
+  const frameMax = Number.parseInt(new URL(url).searchParams.get('frameMax') ?? '0', 10);
+  return !(frameMax > 0 && frameMax < LEAST_FRAME_BYTES);
 }
 
 /** Names of queues and exchanges: at most 255 bytes in AMQP, of which the suffixes of our own queues need some. */

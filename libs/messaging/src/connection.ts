@@ -2,10 +2,12 @@ import type { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
+import { frameMaxOf } from './channel-inside';
 import { systemClock, type Clock } from './clock';
 import type { ResolvedBroker } from './config';
 import { BrokerError } from './errors';
 import { Events } from './events';
+import { checkFrameMax } from './frame-fit';
 import { backoffMs } from './retry-policy';
 import { endWhenSilent, socketOf, writeTogether } from './socket';
 
@@ -135,11 +137,12 @@ export class Connection {
   /**
    * Opens a channel in confirm mode. Its `error` event is always heard, so that a channel error never crashes the
    * process; `close` tells the owner.
-   * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`.
+   * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`, `BROKER_FRAME_TOO_SMALL`.
    */
   async openChannel(): Promise<ConfirmChannel> {
     const model = this.manager.connection;
     if (!model) throw this.currentProblem ?? new BrokerError('BROKER_UNREACHABLE', 'Not connected to the broker.');
+    checkFrameMax(frameMaxOf(model));
     try {
       const channel = await model.createConfirmChannel();
       channel.on('error', () => undefined);

@@ -57,7 +57,7 @@ export class PublishError extends MercuryError {
 
 /**
  * The broker cannot be used now: `BROKER_UNREACHABLE`, `BROKER_ACCESS_REFUSED`, `BROKER_BLOCKED`,
- * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_CHANNEL_LOST`.
+ * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_FRAME_TOO_SMALL`, `BROKER_CHANNEL_LOST`.
  */
 export class BrokerError extends MercuryError {}
 

@@ -20,7 +20,7 @@ const LATE_CONFIRM_MS = 5_000;
 const AHEAD_MS = 60_000;
 const MOST_AT_ONCE = 100;
 /** Problems that do not go away by themselves: `start` tells its caller. */
-const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
+const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH', 'BROKER_FRAME_TOO_SMALL']);
 
 /**
  * Puts tasks at the times of its schedules: one task per tick, however many replicas run. One of them leads; when it is

@@ -36,7 +36,7 @@ const SETUP_ANSWER_MS = 10_000;
 const CANCELLED =
   'The broker cancelled the consumer: its queue was deleted or moved, or a task took longer than its consumer_timeout.';
 /** Problems that do not go away by themselves: `start` tells its caller. */
-const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH']);
+const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TOPOLOGY_MISMATCH', 'BROKER_FRAME_TOO_SMALL']);
 
 /**
  * Executes the tasks of a queue, at most `capacity` at once. Extend it with a `handler`.

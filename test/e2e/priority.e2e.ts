@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { deadQueueOf, type Task } from '@mercury/messaging';
 import { gate, until } from '../support/until';
 import { Workbench } from '../support/workbench';
@@ -7,8 +8,7 @@ const LEVELS_MS = [1_000];
 
 const bench = new Workbench(LEVELS_MS);
 
-it('a task that fails comes back in time and with its priority, whatever the priorities beside it', async () => {
-  const priorities = [9, 1, undefined, 4, 0, 9, undefined, 5];
+it('a task that fails comes back in time, however many of another priority fail after it', async () => {
   const times = new Map<unknown, number[]>();
   const worker = bench.worker(
     ({ body, attempt }) => {
@@ -18,16 +18,16 @@ it('a task that fails comes back in time and with its priority, whatever the pri
     { capacity: 20 },
   );
   await worker.start();
+  const priorities = [...new Array<undefined>(4), ...new Array<number>(8).fill(9)];
   for (const [n, priority] of priorities.entries()) {
-    const properties = { headers: { 'x-tenant': 'acme' }, ...(priority === undefined ? {} : { priority }) };
-    await bench.rabbit.send(bench.queueName, JSON.stringify({ type: 'report', n }), properties);
+    await bench.rabbit.send(bench.queueName, JSON.stringify({ type: 'report', n }), priority ? { priority } : {});
+    // One after the other: in one level of 4.0 two of them would have to be out before one of the first is.
+    if (priority) await pause(200);
   }
-  const tasks = await worker.seen.atLeast(2 * priorities.length);
-  for (const [first = 0, second = Infinity] of times.values()) {
-    expect(second - first).toBeGreaterThanOrEqual(1_000);
-    expect(second - first).toBeLessThan(2_500);
-  }
-  for (const { headers } of tasks) expect(headers).toMatchObject({ 'x-tenant': 'acme' });
+  await worker.seen.atLeast(2 * priorities.length);
+  const waits = [...times.values()].map(([first = 0, second = Infinity]) => second - first);
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
+  expect(Math.max(...waits)).toBeLessThan(2_200);
 });
 
 it('has its priority again where it waits for its next attempt to begin, and in the dead queue', async () => {

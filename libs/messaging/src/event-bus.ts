@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
+import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { decodeJsonObject, encodeJson } from './codec';
 import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
@@ -37,11 +38,12 @@ export interface BusEvent {
 /** One reason to receive an event: a key or pattern, or for a headers bus the headers with `x-match`. */
 export interface Binding {
   key?: string;
-  headers?: Readonly<Record<string, string | number | boolean>>;
+  headers?: CallerHeaders;
 }
 
 export interface PublishEventOptions {
-  headers?: Readonly<Record<string, string | number | boolean>>;
+  /** At most 8 KiB in all. */
+  headers?: CallerHeaders;
   /** Fail with `PUBLISH_RETURNED` when nobody is subscribed to the key. Default false: no listener is no error. */
   mandatory?: boolean;
 }
@@ -314,15 +316,9 @@ export class EventBus {
 }
 
 /** Refused by the broker they would close the channel, or the connection with all that is on it. */
-function checkRouting(key: unknown, headers: Readonly<Record<string, unknown>> = {}): void {
+function checkRouting(key: unknown, headers: CallerHeaders = {}): void {
   if (typeof key !== 'string' || Buffer.byteLength(key) > 255) {
     throw new InvalidMessageError('EVENT_INVALID', 'A key is a string of at most 255 bytes.');
   }
-  for (const [name, value] of Object.entries(headers)) {
-    const fits = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
-    if (!fits || Buffer.byteLength(name) > 255 || name === 'CC' || name === 'BCC') {
-      const message = `Header "${name}" must be a string, a boolean or a finite number, and must not be CC or BCC.`;
-      throw new InvalidMessageError('EVENT_INVALID', message);
-    }
-  }
+  checkCallerHeaders(headers, 'EVENT_INVALID');
 }

@@ -25,6 +25,7 @@ export {
   type Subscription,
 } from './event-bus';
 export { HEADER, payloadOf, type JsonObject, type Task } from './task';
+export type { CallerHeaders } from './caller-headers';
 export type { PutOptions } from './codec';
 export type { Outcome, Failure } from './outcome';
 export type { TaskRunner } from './execution';

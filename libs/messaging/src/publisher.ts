@@ -3,6 +3,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, brokerProblem, isHopeless, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
+import { UnwritableError } from './field-table';
 import { Waiting, type Entry, type Outgoing } from './outgoing';
 import { PublishChannel } from './publish-channel';
 import { backoffMs, delay, within } from './retry-policy';
@@ -187,7 +188,7 @@ export class Publisher {
       line.bytes -= entry.bytes;
       const text = cause instanceof Error ? cause.message : String(cause);
       this.fail(entry, 'not-sent', `The message could not be written to the channel: ${text}`, cause);
-      this.replace(line);
+      if (!(cause instanceof UnwritableError)) this.replace(line);
     }
   }
 

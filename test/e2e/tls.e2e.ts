@@ -1,42 +1,27 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
 import { Worker, WorkerClient, type TlsOptions } from '@mercury/messaging';
-import { BrokerNode, removeFolder } from '../../tools/broker/broker-node';
-import { findBroker } from '../../tools/broker/find-broker';
-import { freePorts } from '../../tools/broker/ports';
+import { MessagingConnections, MessagingModule } from '@mercury/messaging/nest';
+import { Authority } from '../support/certificates';
+import { startTlsBroker, type TlsBroker } from '../support/tls-broker';
 import { until } from '../support/until';
 
-const certificates = join(__dirname, '../support/certificates');
-const pem = (name: string) => readFile(join(certificates, `${name}.pem`));
+const authority = new Authority('Test authority');
+const passphrase = 'hush';
+const trusted: TlsOptions = {
+  ca: authority.certificate,
+  ...authority.issue('client', passphrase),
+  passphrase,
+  serverName: 'broker.test',
+};
+const queueName = 'tls';
 
-let folder: string;
-let node: BrokerNode | undefined;
+let broker: TlsBroker | undefined;
 let rabbitUrl: string;
-let trusted: TlsOptions;
-
-/** A broker that speaks TLS only to who has a certificate of the test's CA. */
 beforeAll(async () => {
-  trusted = { ca: await pem('ca'), cert: await pem('client'), key: await pem('client.key'), serverName: 'broker.test' };
-  const source = await findBroker(() => undefined);
-  if (source.kind !== 'folder') throw new Error('This test needs a RabbitMQ outside of containers.');
-  folder = await mkdtemp(join(tmpdir(), 'mercury-tls-'));
-  const [amqp = 0, management = 0, distribution = 0, epmd = 0, tls = 0] = await freePorts(5);
-  const file = (name: string) => `"${join(certificates, `${name}.pem`)}"`;
-  await writeFile(
-    join(folder, 'advanced.config'),
-    `[{rabbit, [{ssl_listeners, [{"127.0.0.1", ${tls}}]}, {ssl_options, [{cacertfile, ${file('ca')}}, {certfile, ${file('broker')}}, ` +
-      `{keyfile, ${file('broker.key')}}, {verify, verify_peer}, {fail_if_no_peer_cert, true}]}]}].\n`,
-  );
-  node = new BrokerNode(source, folder, { amqp, management, distribution, epmd });
-  await node.start();
-  rabbitUrl = `amqps://guest:guest@127.0.0.1:${tls}`;
+  broker = await startTlsBroker(authority.certificate, authority.issue('broker.test'));
+  rabbitUrl = broker.url;
 }, 90_000);
-
-afterAll(async () => {
-  await node?.close();
-  if (folder) await removeFolder(folder);
-});
+afterAll(() => broker?.close());
 
 class Echo extends Worker {
   readonly seen: string[] = [];
@@ -47,7 +32,7 @@ class Echo extends Worker {
 
 describe('a broker with TLS', () => {
   it('is used by who trusts its certificate, and shows one of its own', async () => {
-    const options = { rabbitUrl, queueName: 'tls', tls: trusted };
+    const options = { rabbitUrl, queueName, tls: trusted };
     const worker = new Echo(options);
     const client = new WorkerClient(options);
     await worker.start();
@@ -56,21 +41,57 @@ describe('a broker with TLS', () => {
     await Promise.all([worker.stop(), client.stop()]);
   });
 
+  it('is used by a Nest application', async () => {
+    const module = MessagingModule.forRoot({ rabbitUrl, tls: trusted, queueName });
+    const app = await NestFactory.createApplicationContext(module, { logger: false });
+    await expect(app.get(WorkerClient).put({}, { type: 'echo' })).resolves.toEqual(expect.any(String));
+    expect(app.get(MessagingConnections).publishing.problem).toBeUndefined();
+    await app.close();
+  });
+
   it.each<[string, (keyof TlsOptions)[], TlsOptions, RegExp]>([
     ['whose certificate nobody here trusts', ['ca'], {}, /certificate.*RABBITMQ_CA_FILE/],
+    [
+      'whose certificate is of another authority',
+      [],
+      { ca: new Authority('Somebody else').certificate },
+      /certificate.*RABBITMQ_CA_FILE/,
+    ],
     ['whose certificate is for another name', [], { serverName: 'other.test' }, /other\.test.*RABBITMQ_SERVER_NAME/],
+    ['whose certificate is not for its address', ['serverName'], {}, /127\.0\.0\.1.*RABBITMQ_SERVER_NAME/],
     ['that wants a certificate', ['cert', 'key'], {}, /certificate.*RABBITMQ_CERT_FILE/],
+    [
+      'that does not trust ours',
+      [],
+      { ...new Authority('Somebody else').issue('client') },
+      /certificate.*RABBITMQ_CERT_FILE/,
+    ],
   ])('%s says so at start, and not that the password is wrong', async (_what, missing, others, message) => {
     const tls = { ...trusted, ...others };
     for (const name of missing) delete tls[name];
-    const worker = new Echo({ rabbitUrl, queueName: 'tls', tls });
+    const worker = new Echo({ rabbitUrl, queueName, tls });
     worker.events.on('problem', () => undefined);
-    const start = worker.start().catch((error: unknown) => error);
-    await until('the worker knows what is wrong', () => worker.problem?.code === 'BROKER_TLS_FAILED');
-    expect(await start).toMatchObject({
+    await expect(worker.start()).rejects.toMatchObject({
       code: 'BROKER_TLS_FAILED',
       message: expect.stringMatching(message) as unknown,
     });
     await worker.stop();
+  });
+
+  it('is not asked for TLS on a port without it, nor without it on one with', async () => {
+    const { plainUrl = '' } = broker ?? {};
+    const onPlain = new Echo({ rabbitUrl: plainUrl.replace('amqp:', 'amqps:'), queueName, tls: trusted });
+    onPlain.events.on('problem', () => undefined);
+    await expect(onPlain.start()).rejects.toMatchObject({
+      code: 'BROKER_TLS_FAILED',
+      message: expect.stringContaining('does not speak TLS') as unknown,
+    });
+    await onPlain.stop();
+
+    const onTls = new Echo({ rabbitUrl: rabbitUrl.replace('amqps:', 'amqp:'), queueName });
+    onTls.events.on('problem', () => undefined);
+    void onTls.start().catch(() => undefined);
+    await until('it says which one is needed', () => /amqps:\/\//.test(onTls.problem?.message ?? ''));
+    await onTls.stop();
   });
 });

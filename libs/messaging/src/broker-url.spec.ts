@@ -43,14 +43,17 @@ describe('a broker URL', () => {
     ['amqp://h?cacertfile=/etc/ca.pem', 'not supported: "cacertfile"'],
     ['amqp://h?heartbeat=1&heartbeat=2', 'heartbeat more than once'],
     ['amqp://ada:%FF@h', 'percent-encoded UTF-8'],
+    ['amqp://ada:1#hush@h', 'percent-encoded'],
+    ['amqp://ada:1?hush@h', 'percent-encoded'],
+    ['amqp://ada:1?hush&heartbeat=1@h', 'percent-encoded'],
   ])('%s is refused, with what is wrong', (url, problem) => {
     expect(read(url).problems).toEqual([expect.stringContaining(problem)]);
   });
 
   it('is refused with all that is wrong, and never with the password', () => {
-    const urls = ['amqp://ada:hush@h?heartbeat=x&verify=y', 'amqp://ada:hush@h?frameMax=1'];
+    const urls = ['amqp://ada:hush@h?heartbeat=x&verify=y', 'amqp://ada:hush@h?frameMax=1', 'amqp://ada:1?hush&2@h'];
     const refusal = () => addressesOf(urls);
-    expect(refusal).toThrow(/heartbeat.*verify.*frameMax/);
+    expect(refusal).toThrow(/heartbeat.*verify.*frameMax.*percent-encoded/);
     expect(refusal).not.toThrow('hush');
   });
 });

@@ -46,6 +46,11 @@ export function readBrokerUrl(url: string, problems: string[]): Options.Connect 
     address.username = decoded(parsed.username, problems);
     address.password = decoded(parsed.password, problems);
   }
+  if (parsed.hash !== '' || parsed.search.includes('@')) {
+    // Of a password that is not encoded, the rest stands here: nothing of it is named.
+    problems.push('rabbitUrl has a "#", or an "@" after a "?": in user and password they must be percent-encoded');
+    return address;
+  }
   for (const name of new Set(searchParams.keys())) readParameter(name, searchParams.getAll(name), address, problems);
   return address;
 }

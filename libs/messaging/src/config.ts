@@ -217,7 +217,7 @@ function brokerOf(options: BrokerOptions, problems: string[]): ResolvedBroker {
   const ofUrls: string[] = [];
   for (const url of urls) readBrokerUrl(url, ofUrls);
   problems.push(...new Set(ofUrls));
-  if (ofUrls.length === 0) checkTls(options.tls, urls, problems);
+  checkTls(options.tls, ofUrls.length === 0 ? urls : [], problems);
   return { urls, tls: options.tls, connections: undefined };
 }
 

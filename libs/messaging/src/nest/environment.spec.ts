@@ -1,7 +1,11 @@
 import 'reflect-metadata';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { IsIn, IsOptional, Matches } from 'class-validator';
+import { Authority } from '../../../../test/support/certificates';
 import { ConfigError } from '../errors';
-import { Environment, WholeNumbers, exitOnConfigError, readEnvironment } from './environment';
+import { Environment, WholeNumbers, brokerOptionsOf, exitOnConfigError, readEnvironment } from './environment';
 
 class AppEnvironment extends Environment {
   override PORT = 3_000;
@@ -84,6 +88,70 @@ describe('readEnvironment', () => {
 
   it('names the one variable that has no default', () => {
     expect(problemsOf({})).toEqual([expect.stringContaining('RABBITMQ_URL')]);
+  });
+
+  describe('of TLS', () => {
+    const secure = { RABBITMQ_URL: 'amqp://h, amqps://h' };
+    const authority = new Authority('Test authority');
+    const passphrase = 'hush';
+    const { cert, key } = authority.issue('client', passphrase);
+    let folder: string;
+    const file = (name: string) => join(folder, name);
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'mercury-environment-'));
+      for (const [name, text] of Object.entries({ ca: authority.certificate, cert, key }))
+        writeFileSync(file(name), text);
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    it('reads the files into the options of the broker', () => {
+      const source = {
+        ...secure,
+        RABBITMQ_CA_FILE: file('ca'),
+        RABBITMQ_CERT_FILE: file('cert'),
+        RABBITMQ_KEY_FILE: file('key'),
+        RABBITMQ_KEY_PASSPHRASE: passphrase,
+        RABBITMQ_SERVER_NAME: 'broker.test',
+      };
+      const tls = {
+        ca: Buffer.from(authority.certificate),
+        cert: Buffer.from(cert),
+        key: Buffer.from(key),
+        passphrase,
+        serverName: 'broker.test',
+      };
+      expect(brokerOptionsOf(readEnvironment(AppEnvironment, source))).toEqual({ rabbitUrl: secure.RABBITMQ_URL, tls });
+    });
+
+    it.each<[string, () => NodeJS.ProcessEnv, RegExp[]]>([
+      [
+        'files that cannot be read, beside what else is wrong',
+        () => ({ ...secure, PORT: 'x', RABBITMQ_CA_FILE: file('nowhere'), RABBITMQ_KEY_FILE: folder }),
+        [/PORT/, /RABBITMQ_CA_FILE cannot be read: ENOENT/, /RABBITMQ_KEY_FILE cannot be read: EISDIR/],
+      ],
+      [
+        'a certificate without its key, also beside a wrong URL',
+        () => ({ RABBITMQ_URL: 'amqps://h?verify=no', RABBITMQ_CERT_FILE: file('cert') }),
+        [/RABBITMQ_URL has a parameter/, /RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE belong together/],
+      ],
+      [
+        'a key without its passphrase',
+        () => ({ ...secure, RABBITMQ_CERT_FILE: file('cert'), RABBITMQ_KEY_FILE: file('key') }),
+        [/RABBITMQ_CERT_FILE, RABBITMQ_KEY_FILE and RABBITMQ_KEY_PASSPHRASE cannot be used/],
+      ],
+      [
+        'an authority that is none',
+        () => ({ ...secure, RABBITMQ_CA_FILE: file('key') }),
+        [/RABBITMQ_CA_FILE holds no certificate/],
+      ],
+      [
+        'what is for no URL',
+        () => ({ ...minimal, RABBITMQ_SERVER_NAME: 'broker.test' }),
+        [/no RABBITMQ_URL is amqps:/],
+      ],
+    ])('refuses %s', (_what, source, problems) => {
+      expect(problemsOf(source())).toEqual(problems.map((text) => expect.stringMatching(text) as unknown));
+    });
   });
 
   it('lists every wrong variable, not only the first', () => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Transform, plainToInstance, type ClassConstructor } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -17,7 +16,7 @@ import {
 import { readBrokerUrl } from '../broker-url';
 import { MOST_LEVELS, nameProblem, queueNameProblem } from '../config';
 import { ConfigError } from '../errors';
-import { tlsFrom, type TlsOptions } from '../tls';
+import { checkTls, readTls, tlsFrom, type TlsOptions } from '../tls';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_TTL_MS = 366 * 86_400_000;
@@ -32,15 +31,15 @@ export class Environment {
 
   /** PEM files for amqps:// URLs: whose certificates are trusted, and the client's own. */
   @IsOptional()
-  @IsReadableFile()
+  @IsString()
   RABBITMQ_CA_FILE?: string;
 
   @IsOptional()
-  @IsReadableFile()
+  @IsString()
   RABBITMQ_CERT_FILE?: string;
 
   @IsOptional()
-  @IsReadableFile()
+  @IsString()
   RABBITMQ_KEY_FILE?: string;
 
   @IsOptional()
@@ -108,6 +107,7 @@ export function readEnvironment<T extends object>(
   const problems = [
     // One per variable: the topmost decorator, which speaks of the type.
     ...errors.flatMap((error) => Object.values(error.constraints ?? {}).slice(-1)),
+    ...(environment instanceof Environment ? tlsProblems(environment) : []),
     ...check(environment),
   ];
   if (problems.length > 0) throw new ConfigError('Environment', problems);
@@ -118,6 +118,27 @@ export function readEnvironment<T extends object>(
 export function brokerOptionsOf(environment: Environment): { rabbitUrl: string; tls?: TlsOptions } {
   const tls = tlsFrom(environment);
   return { rabbitUrl: environment.RABBITMQ_URL, ...(tls ? { tls } : {}) };
+}
+
+/** In the words of the environment, as those of the URL. */
+function tlsProblems(environment: Environment): string[] {
+  const problems: string[] = [];
+  const urls = urlProblems(environment.RABBITMQ_URL).length === 0 ? environment.RABBITMQ_URL.split(',') : [];
+  const tls = readTls(environment, problems);
+  // What could not be read is missing only here.
+  if (problems.length === 0)
+    checkTls(
+      tls,
+      urls.map((url) => url.trim()),
+      problems,
+    );
+  return problems.map((problem) =>
+    problem
+      .replace('tls is given', 'Certificates or a server name are given')
+      .replace('rabbitUrl', 'RABBITMQ_URL')
+      .replace('tls.passphrase', 'RABBITMQ_KEY_PASSPHRASE')
+      .replace(/tls\.(ca|cert|key)/g, (_option, name: string) => `RABBITMQ_${name.toUpperCase()}_FILE`),
+  );
 }
 
 /** `10` becomes 10; anything that is no whole number stays wrong, for validation to name it. */
@@ -140,23 +161,6 @@ function IsBrokerName(problemOf: (name: unknown) => string | undefined): Propert
   const validate = (name: unknown) => problemOf(name) === undefined;
   const message = ({ property, value }: ValidationArguments) => `${property} ${problemOf(value)}`;
   return ValidateBy({ name: 'isBrokerName', validator: { validate } }, { message });
-}
-
-function IsReadableFile(): PropertyDecorator {
-  const refusal = (path: unknown) => {
-    try {
-      readFileSync(String(path));
-      return undefined;
-    } catch (error) {
-      return (error as Error).message;
-    }
-  };
-  const validate = (path: unknown) => refusal(path) === undefined;
-  const defaultMessage = ({ property, value }: ValidationArguments) => `${property} cannot be read: ${refusal(value)}`;
-  return ValidateBy({
-    name: 'isReadableFile',
-    validator: { validate, defaultMessage: (args) => (args ? defaultMessage(args) : '') },
-  });
 }
 
 function IsAmqpUrls(options: ValidationOptions): PropertyDecorator {

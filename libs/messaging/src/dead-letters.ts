@@ -18,7 +18,7 @@ import { Events, type ClientEvents } from './events';
 import { Pace } from './pace';
 import { Publisher } from './publisher';
 import { replayOf } from './settlement';
-import { LinkedSignal } from './signals';
+import { LinkedSignal, controllerForMany } from './signals';
 
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
@@ -105,7 +105,7 @@ export class DeadLetters {
   private readonly config: ResolvedDeadLetters;
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
-  private readonly leaving = new AbortController();
+  private readonly leaving = controllerForMany();
   private stopping: Promise<void> | undefined;
 
   /** @throws ConfigError `CONFIG_INVALID`. Does not connect: the first reading does. */
@@ -328,7 +328,7 @@ export class DeadLetters {
   private async connected(): Promise<Connection> {
     this.leaving.signal.throwIfAborted();
     const { consuming } = this.broker.connections;
-    const hopeless = new AbortController();
+    const hopeless = controllerForMany();
     const onFailed = (problem: BrokerError) => isHopeless(problem) && hopeless.abort(problem);
     consuming.events.on('failed', onFailed);
     const late = new BrokerError('BROKER_UNREACHABLE', 'The broker was not reached in time.');

@@ -5,7 +5,7 @@ import { delay } from './retry-policy';
 import type { Delivery } from './deliveries';
 import { ack, giveBackAll } from './settlement';
 import { deadQueueOf, reserveDeadQueue } from './topology';
-import { anyAborted } from './signals';
+import { anyAborted, controllerForMany } from './signals';
 
 /** Most letters that one reading holds. An explicit prefetch: without one RabbitMQ 4 gives a consumer 2,000. */
 const MOST_HELD = 10_000;
@@ -54,7 +54,7 @@ export class HeldLetters<Found> {
   private takenCount = 0;
   private lateCount = 0;
   private consumerTag: string | undefined;
-  private readonly lost = new AbortController();
+  private readonly lost = controllerForMany();
 
   private constructor(
     private readonly channel: ConfirmChannel,
@@ -134,7 +134,7 @@ export class HeldLetters<Found> {
     if (wanted === 0) return;
     // Exactly so many: when they are here, nothing more is under way that would have to find its consumer.
     await this.channel.prefetch(wanted, false);
-    const complete = new AbortController();
+    const complete = controllerForMany();
     const silence = setTimeout(() => complete.abort(), SILENCE_MS);
     const onMessage = (message: Message | null) => {
       // Letters that died meanwhile come in the place of those that were taken out. They go back, too.

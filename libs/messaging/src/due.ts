@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
+
 import type { ConfirmChannel, Message } from 'amqplib';
 import { identify } from './codec';
 import type { Clock } from './clock';
@@ -12,7 +12,7 @@ import { Deliveries, type Delivery } from './deliveries';
 import type { Settlement } from './settlement';
 import { HEADER } from './task';
 import { dueQueueOf } from './topology';
-import { LinkedSignal } from './signals';
+import { LinkedSignal, controllerForMany } from './signals';
 
 /** So many delayed tasks a worker moves or holds at once, beside its capacity. It bounds their memory, too. */
 const PREFETCH = 100;
@@ -95,11 +95,10 @@ export class DueTasks {
     over: AbortSignal,
     onConsuming: () => void,
   ): Promise<void> {
-    const closed = new AbortController();
+    const closed = controllerForMany();
     const lost = new LinkedSignal([closed.signal, gone]);
     const deliveries = new Deliveries(channel, lost.signal);
-    const releasing = new AbortController();
-    setMaxListeners(0, lost.signal, releasing.signal);
+    const releasing = controllerForMany();
     let end: (problem?: MercuryError) => void = () => undefined;
     const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
     const onOver = () => end();

@@ -18,12 +18,13 @@ import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
 import { Gaps, Sequence } from './sequence';
 import type { JsonObject } from './task';
-import { anyAborted } from './signals';
+import { anyAborted, controllerForMany } from './signals';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
 /** One stuck subscriber must not fill the broker: beyond this its oldest events are dropped. */
 const MOST_QUEUED_EVENTS = 100_000;
+const MOST_QUEUED_BYTES = 128 * 1_048_576;
 const EVENT_PREFETCH = 100;
 const BIND_AGAIN_MS = 10_000;
 
@@ -142,7 +143,7 @@ export class EventBus {
     if (this.stopping) throw stopped('bus');
     for (const { key = '', headers } of bindings) checkRouting(key, headers);
     const { consuming } = this.broker.connections;
-    const closed = new AbortController();
+    const closed = controllerForMany();
     // Lives as long as the subscription: what a lost connection cost is noticed, too.
     const gaps = new Gaps();
     const handle = (event: BusEvent) => {
@@ -242,13 +243,17 @@ export class EventBus {
     handler: (event: BusEvent) => unknown,
     closed: AbortSignal,
   ): Promise<AbortSignal> {
-    const lost = new AbortController();
+    const lost = controllerForMany();
     channel.once('close', () => lost.abort());
     await this.declareExchange(channel);
     const { queue } = await channel.assertQueue('', {
       exclusive: true,
       durable: false,
-      arguments: { 'x-max-length': MOST_QUEUED_EVENTS, 'x-overflow': 'drop-head' },
+      arguments: {
+        'x-max-length': MOST_QUEUED_EVENTS,
+        'x-max-length-bytes': MOST_QUEUED_BYTES,
+        'x-overflow': 'drop-head',
+      },
     });
     const bindAll = async () => {
       for (const { key, headers } of bindings) await channel.bindQueue(queue, this.config.name, key ?? '', headers);

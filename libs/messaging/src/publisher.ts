@@ -7,6 +7,7 @@ import { UnwritableError } from './field-table';
 import { Waiting, type Entry, type Outgoing } from './outgoing';
 import { PublishChannel } from './publish-channel';
 import { backoffMs, delay, within } from './retry-policy';
+import { controllerForMany } from './signals';
 
 const MOST_UNCONFIRMED = 1_000;
 const MOST_UNCONFIRMED_BYTES = 32 * 1_048_576;
@@ -34,7 +35,7 @@ export class Publisher {
   private readonly lines = new Set<Line>();
   private current: Line | undefined;
   private readonly waiting = new Waiting();
-  private readonly closed = new AbortController();
+  private readonly closed = controllerForMany();
   private readonly onBlocked = () => this.refuseWaiting();
   private readonly onFailed = (problem: BrokerError) => {
     if (isHopeless(problem)) this.refuseWaiting();

@@ -18,6 +18,7 @@ import { Slots, type Slot } from './slots';
 import { Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
+import { controllerForMany } from './signals';
 
 interface Consumption {
   deliveries: Deliveries;
@@ -51,9 +52,9 @@ export abstract class Worker<Body = JsonObject> {
   private readonly settlement: Settlement;
   private readonly slots: Slots;
   /** Aborts when `stop` is called: nothing is consumed anew. */
-  private readonly leaving = new AbortController();
+  private readonly leaving = controllerForMany();
   /** Aborts when the drain is over: what still runs is left to others. */
-  private readonly stopped = new AbortController();
+  private readonly stopped = controllerForMany();
   private consumption: Consumption | undefined;
   private readonly suspects: Suspects;
   /** Undefined without a key store. */
@@ -222,7 +223,7 @@ export abstract class Worker<Body = JsonObject> {
 
   /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */
   private async consume(channel: ConfirmChannel, onConsuming: () => void): Promise<void> {
-    const lost = new AbortController();
+    const lost = controllerForMany();
     let end: (problem?: MercuryError) => void = () => undefined;
     const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
     const onStopped = () => end();

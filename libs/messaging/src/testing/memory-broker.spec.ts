@@ -157,11 +157,12 @@ describe('untilIdle', () => {
   it('waits as long as tasks end, however many there are', async () => {
     await worker.stop();
     worker = new ReportWorker({ connections, queueName: 'reports', capacity: 1 });
-    worker.work = () => pause(40);
+    // Together longer than the timeout, each far from it.
+    worker.work = () => pause(100);
     await worker.start();
-    for (let number = 0; number < 6; number++) await client.put({ type: 'report' });
-    await broker.untilIdle({ timeoutMs: 120 });
-    expect(worker.seen).toHaveLength(6);
+    for (let number = 0; number < 8; number++) await client.put({ type: 'report' });
+    await broker.untilIdle({ timeoutMs: 700 });
+    expect(worker.seen).toHaveLength(8);
   });
 
   it('goes by the real time, whatever a test has faked', async () => {
@@ -248,11 +249,16 @@ describe('messages', () => {
 describe('connections', () => {
   it('that were cut are over only when what was in hand has come again, and has ended', async () => {
     worker.events.on('problem', () => undefined);
-    worker.work = () => pause(5);
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    worker.work = () => gate;
+    const started = new Promise((resolve) => worker.events.once('started', resolve));
     await client.put({ type: 'report' });
     await client.put({ type: 'report' }, { delayMs: 500 });
+    await started;
     for (let cuts = 1; cuts <= 2; cuts++) {
       connections.cut();
+      open();
       await broker.untilIdle();
       expect([worker.problem, worker.runningCount]).toEqual([undefined, 0]);
     }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import fs, { closeSync, constants, openSync, readSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '../../../../test/support/until';
 import { FileSink } from './file.sink';
 
 describe('the file sink', () => {
@@ -93,6 +94,31 @@ describe('the file sink', () => {
     await sink.write('info', { number: 3 });
     await sink.close();
     expect(await lines()).toEqual([2, 3].map((number) => expect.objectContaining({ data: { number } }) as unknown));
+  });
+
+  it('has no problem any more once an event is written', async () => {
+    jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    await new FileSink(['info'], path).close();
+    await rm(path);
+    await symlink('/dev/full', path);
+    const sink = new FileSink(['info'], path);
+    const writing = sink.write('info', { number: 1 });
+    await until('the sink says what is wrong', () => sink.problem !== undefined);
+    await rm(path);
+    await writing;
+    expect(sink.problem).toBeUndefined();
+    await sink.close();
+    expect(await lines()).toEqual([expect.objectContaining({ data: { number: 1 } })]);
+    jest.restoreAllMocks();
+  });
+
+  it('is on disk when it is closed', async () => {
+    const synced = jest.spyOn(fs, 'fdatasync');
+    const sink = new FileSink(['info'], path);
+    await sink.write('info', { number: 1 });
+    await sink.close();
+    expect(synced).toHaveBeenCalled();
+    synced.mockRestore();
   });
 
   it('holds one event while its target takes none, says so, and goes on when it does', async () => {

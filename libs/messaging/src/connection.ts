@@ -129,6 +129,13 @@ export class Connection {
     return this.manager.isConnected();
   }
 
+  /** As was negotiated, 0 for none; undefined while there is no connection. */
+  get heartbeatS(): number | undefined {
+    const { heartbeat } =
+      (this.manager.connection as { connection?: { heartbeat?: number } } | undefined)?.connection ?? {};
+    return heartbeat;
+  }
+
   /** Resolves once connected, at once if it is. Rejects with the signal's reason when that aborts first. */
   async untilConnected(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();

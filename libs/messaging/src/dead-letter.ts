@@ -122,7 +122,7 @@ export function historyOf(identity: Identity): History {
 }
 
 /** How often a task was taken out of a dead queue to be executed again. */
-export function replaysOf({ headers }: Identity): number {
+export function replaysOf({ headers }: Pick<Identity, 'headers'>): number {
   const replays = headers[HEADER.replays];
   return isCountOf(replays, MOST_ATTEMPTS) ? replays : 0;
 }

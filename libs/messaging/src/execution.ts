@@ -26,6 +26,8 @@ export interface ExecutionContext {
   /** Undefined for a type that nobody handles. */
   runnerOf(type: string): TaskRunner | undefined;
   onStart(task: Task): void;
+  /** The synchronous beginning of its handler took long; less than a moment is not told. */
+  onHeld?: ((task: Task, heldMs: number) => void) | undefined;
   /** Undefined where nothing is remembered. */
   completions?: Completions | undefined;
 }
@@ -38,9 +40,14 @@ export interface Execution {
   /** It has succeeded before: its handler was not asked again. */
   isSkipped: boolean;
   durationMs: number;
+  /** Of that the synchronous beginning of its handler, if it was more than a moment. */
+  heldMs: number;
   /** Where a failure was thrown: the first lines. */
   stack: string[];
 }
+
+/** What no heartbeat suffers from is not worth a word. */
+const MOMENT_MS = 100;
 
 /**
  * One attempt, from the bytes to the outcome: decode, find the handler, run it with its timeout, remember its success.
@@ -52,7 +59,7 @@ export async function execute(message: Message, context: ExecutionContext, slot:
   // A foreign task without an id of its own is another one at each delivery.
   const completions = message.properties.messageId === identity.id ? context.completions : undefined;
   let startedAtMs = performance.now();
-  let task: Task | undefined;
+  let task: RunningTask | undefined;
   let runner: TaskRunner | undefined;
   let outcome: Outcome;
   let hasSucceeded: 'yes' | 'no' | 'unknown' = 'no';
@@ -60,7 +67,7 @@ export async function execute(message: Message, context: ExecutionContext, slot:
   try {
     const decoded = decodeTask(message);
     identity = decoded;
-    const known = new RunningTask(decoded, context.queueName, slot);
+    const known = new RunningTask(decoded, context, slot);
     task = known;
     runner = context.runnerOf(decoded.type);
     if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
@@ -79,10 +86,16 @@ export async function execute(message: Message, context: ExecutionContext, slot:
   // Before the ack. One whose signal has aborted may have ended early because of that: it is executed again.
   if (completions && task && hasSucceeded === 'no' && outcome.kind === 'success' && !slot.isAborted)
     await completions.add(task);
-  return { identity, task, outcome, isSkipped: hasSucceeded === 'yes', durationMs, stack };
+  const heldMs = task?.heldMs ?? 0;
+  return { identity, task, outcome, isSkipped: hasSucceeded === 'yes', durationMs, heldMs, stack };
 }
 
-function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPolicy {
+/** Notes of a handler that does not begin at once, as in Nest, how long its synchronous beginning has held the event loop. */
+export function noteHeld(task: Task, heldMs: number): void {
+  if (task instanceof RunningTask) task.noteHeld(heldMs);
+}
+
+export function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPolicy {
   const { maxAttempts = policy.maxAttempts, retryDelaysMs = policy.delaysMs } = runner ?? {};
   return { maxAttempts, delaysMs: retryDelaysMs };
 }
@@ -95,28 +108,39 @@ class RunningTask implements Task {
   readonly attempt: number;
   readonly enqueuedAtMs: number;
   readonly headers: Readonly<Record<string, unknown>>;
+  readonly queue: string;
   readonly #slot: Slot;
+  readonly #context: ExecutionContext;
+  #heldMs = 0;
 
-  constructor(
-    { id, type, body, attempt, enqueuedAtMs, headers }: DecodedTask,
-    readonly queue: string,
-    slot: Slot,
-  ) {
+  constructor({ id, type, body, attempt, enqueuedAtMs, headers }: DecodedTask, context: ExecutionContext, slot: Slot) {
     this.id = id;
     this.type = type;
     this.body = body;
     this.attempt = attempt;
     this.enqueuedAtMs = enqueuedAtMs;
     this.headers = headers;
+    this.queue = context.queueName;
     this.#slot = slot;
+    this.#context = context;
   }
 
   get signal(): AbortSignal {
     return this.#slot.signal;
   }
+
+  get heldMs(): number {
+    return this.#heldMs;
+  }
+
+  noteHeld(heldMs: number): void {
+    if (heldMs < MOMENT_MS) return;
+    this.#heldMs += heldMs;
+    this.#context.onHeld?.(this, heldMs);
+  }
 }
 
-function run(runner: TaskRunner, task: Task, timeoutMs: number, slot: Slot): Promise<void> {
+function run(runner: TaskRunner, task: RunningTask, timeoutMs: number, slot: Slot): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const error = new MercuryError('HANDLER_TIMEOUT', `The handler did not end within ${timeoutMs} ms.`);
@@ -124,8 +148,10 @@ function run(runner: TaskRunner, task: Task, timeoutMs: number, slot: Slot): Pro
       reject(error);
     }, timeoutMs);
     const work = async () => runner.run(task);
-    work()
-      .then(() => resolve(), reject)
-      .finally(() => clearTimeout(timer));
+    const beganAtMs = performance.now();
+    const working = work();
+    // What has noted itself meanwhile is part of it.
+    task.noteHeld(performance.now() - beganAtMs - task.heldMs);
+    working.then(() => resolve(), reject).finally(() => clearTimeout(timer));
   });
 }

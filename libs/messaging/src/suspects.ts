@@ -1,6 +1,7 @@
 import type { ConfirmChannel, Message } from 'amqplib';
 import type { Deliveries, Delivery } from './deliveries';
 import { MercuryError } from './errors';
+import type { Outcome } from './outcome';
 import { delay } from './retry-policy';
 import { suspectQueueOf } from './topology';
 
@@ -31,6 +32,16 @@ export function isSuspect({ fields, properties }: Message): boolean {
   const count: unknown = properties.headers?.['x-delivery-count'];
   return fields.redelivered && typeof count === 'number' && count >= MOST_UNENDED_DELIVERIES;
 }
+
+/** What becomes of one over which its workers were lost also when it ran alone. */
+export const BURIED: Outcome = {
+  kind: 'dead',
+  failure: {
+    code: 'WORKER_LOST',
+    message:
+      'The worker ended, or lost its connection, each time while this task ran alone: it kills its process, or holds its event loop.',
+  },
+};
 
 /** What is told of it. */
 export function suspected(id: string): MercuryError {

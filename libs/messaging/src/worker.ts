@@ -9,13 +9,15 @@ import { Consumer } from './consumer';
 import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
+import { LoopWatch } from './loop-watch';
 import type { Outcome } from './outcome';
 import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
 import { Deliveries, type Delivery } from './deliveries';
 import { Settlement, type Run } from './settlement';
 import { Slots, type Slot } from './slots';
-import { Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
+import { watchSetup } from './setup-watch';
+import { BURIED, Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
 import { controllerForMany } from './signals';
@@ -28,8 +30,6 @@ interface Consumption {
 const CONSUME_AGAIN_CAP_MS = 5_000;
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
-/** A broker that has not let us consume by then is reported; it may still do. */
-const SETUP_ANSWER_MS = 10_000;
 /** A cancel brings no reason (AMQP 0-9-1): RabbitMQ 4.3 answers so to a late ack, too. */
 const CANCELLED =
   'The broker cancelled the consumer: its queue was deleted or moved, or a task took longer than its consumer_timeout.';
@@ -61,6 +61,7 @@ export abstract class Worker<Body = JsonObject> {
   private readonly completions: Completions | undefined;
   private readonly due: DueTasks;
   private readonly context: ExecutionContext;
+  private readonly loop: LoopWatch;
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -84,20 +85,20 @@ export abstract class Worker<Body = JsonObject> {
     this.slots = new Slots(this.config.capacity);
     this.suspects = new Suspects(queueName, this.suspectHost());
     if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
+    this.loop = new LoopWatch(() => this.broker.connections.consuming.heartbeatS, onProblem);
     this.context = {
       ...this.config,
       runnerOf: (type) => this.runnerOf(type),
-      onStart: (task) => this.events.emit('started', task),
+      onStart: (task) => {
+        this.loop.began(task);
+        this.events.emit('started', task);
+      },
+      onHeld: (task, heldMs) => this.loop.held(task, heldMs),
       completions: this.completions,
     };
     const openChannel = () => this.broker.connections.consuming.openChannel();
-    this.due = new DueTasks(queueName, this.settlement, {
-      leaving: this.leaving.signal,
-      clock,
-      openChannel,
-      declare,
-      onProblem,
-    });
+    const { signal: leaving } = this.leaving;
+    this.due = new DueTasks(queueName, this.settlement, { leaving, clock, openChannel, declare, onProblem });
   }
 
   /**
@@ -161,6 +162,7 @@ export abstract class Worker<Body = JsonObject> {
       const warning = ackTimeoutProblem(this.longestTimeoutMs());
       if (warning) this.events.emit('problem', warning);
       this.broker.connections.consuming.events.on('failed', this.onProblem);
+      this.loop.start();
       // Before it is needed: no due task is to be late because of a connection.
       this.publisher.open();
       this.consuming = this.consumeUntilLeaving().finally(() => reject(stopped('worker')));
@@ -189,34 +191,26 @@ export abstract class Worker<Body = JsonObject> {
       let late: NodeJS.Timeout | undefined;
       try {
         await this.broker.connections.consuming.untilConnected(signal);
-        late = setTimeout(() => this.reportNoAnswer(), SETUP_ANSWER_MS).unref();
+        late = watchSetup(this.queueName, (problem) => this.tell(problem));
         await this.declare();
         const channel = await this.broker.connections.consuming.openChannel();
         await this.consume(channel, () => {
-          clearTimeout(late);
+          clearInterval(late);
           failures = 0;
         });
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        const problem = brokerProblem('Consuming could not be set up; trying again', error);
-        this.onProblem(problem);
-        this.events.emit('problem', problem);
+        this.tell(brokerProblem('Consuming could not be set up; trying again', error));
         await delay(backoffMs(failures, CONSUME_AGAIN_CAP_MS), signal);
       } finally {
-        clearTimeout(late);
+        clearInterval(late);
       }
     }
   }
 
-  /** Only told: asking again on another channel would wait for the same, and the broker ends what it cannot answer. */
-  private reportNoAnswer(): void {
+  private tell(problem: MercuryError): void {
     if (this.leaving.signal.aborted) return;
-    const { queueName } = this.config;
-    const message =
-      `The broker has not let this worker consume for ${SETUP_ANSWER_MS / 1_000} s; still waiting. ` +
-      `Has queue "${queueName}" a leader? See rabbitmq-queues quorum_status ${queueName}.`;
-    const problem = new BrokerError('BROKER_BLOCKED', message);
     this.onProblem(problem);
     this.events.emit('problem', problem);
   }
@@ -287,7 +281,7 @@ export abstract class Worker<Body = JsonObject> {
         await this.slots.untilIdle();
       },
       resume: async () => (this.leaving.signal.aborted ? undefined : this.consumption?.consumer.take()),
-      runAlone: (delivery) => this.slots.run(delivery.lost, (slot) => this.executeSuspect(delivery, slot)),
+      runAlone: (delivery) => this.slots.run(delivery.lost, (slot) => this.execute(delivery, slot, true)),
     };
   }
 
@@ -301,19 +295,17 @@ export abstract class Worker<Body = JsonObject> {
       });
   }
 
-  private async execute(delivery: Delivery, slot: Slot): Promise<void> {
-    if (!isSuspect(delivery.message)) return this.attempt(delivery, slot);
-    const identity = identify(delivery.message);
+  private async execute(delivery: Delivery, slot: Slot, isAlone = false): Promise<void> {
+    const { message } = delivery;
+    // Its own handler held the loop for longer than the connection bears: that was an attempt, which failed.
+    const lost = this.leaving.signal.aborted ? undefined : this.loop.lostAttemptOf(message, this.context);
+    if (lost) return this.settle(delivery, lost.task, lost.outcome, lost);
+    if (!isSuspect(message)) return this.attempt(delivery, slot);
+    const identity = identify(message);
+    // It had its chances alone, too: whoever else may have ended those processes, it was the only one that ran.
+    if (isAlone) return this.settle(delivery, identity, BURIED, { durationMs: 0, stack: [] });
     this.events.emit('problem', suspected(identity.id));
     if (await this.settlement.setAside(delivery, identity)) this.suspects.look();
-  }
-
-  /** It had its chances alone, too: whoever else may have ended those processes, it was the only one that ran. */
-  private async executeSuspect(delivery: Delivery, slot: Slot): Promise<void> {
-    if (!isSuspect(delivery.message)) return this.attempt(delivery, slot);
-    const message = 'The worker ended each time while this task ran alone: it kills its process.';
-    const outcome: Outcome = { kind: 'dead', failure: { code: 'WORKER_LOST', message } };
-    await this.settle(delivery, identify(delivery.message), outcome, { durationMs: 0, stack: [] });
   }
 
   private async attempt(delivery: Delivery, slot: Slot): Promise<void> {
@@ -323,6 +315,8 @@ export abstract class Worker<Body = JsonObject> {
     }
     const execution = await execute(delivery.message, this.context, slot);
     const { identity, task, outcome } = execution;
+    const heard = this.loop.ended(execution, this.completions !== undefined);
+    if (heard) await heard;
     if (!execution.isSkipped) return this.settle(delivery, identity, outcome, execution);
     if ((await this.settlement.settle(delivery, identity, outcome)) && task) this.events.emit('skipped', task);
   }
@@ -348,6 +342,7 @@ export abstract class Worker<Body = JsonObject> {
     // that must not be acked.
     this.stopped.abort();
     await within(BROKER_ANSWER_MS, this.consuming);
+    this.loop.stop();
     await this.publisher.close(CONFIRMS_TIMEOUT_MS);
     // Not even asked for by a worker that was never started: asking opens it.
     if (this.starting) this.broker.connections.consuming.events.off('failed', this.onProblem);

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { HttpException } from '@nestjs/common';
 import { DiscardTask, RetryTask } from '../errors';
+import { noteHeld } from '../execution';
+import type { Task } from '../task';
 
 /** Boxed, because anything can be thrown, also nothing. */
 export interface Thrown {
@@ -15,12 +17,19 @@ export class HandlerCall {
   private stage: 'guards' | 'pipes' | 'handler' = 'guards';
   private first: Thrown | undefined;
 
+  constructor(private readonly task?: Task) {}
+
   pipesBegin(): void {
     this.stage = 'pipes';
   }
 
   handlerBegins(): void {
     this.stage = 'handler';
+  }
+
+  /** Its synchronous beginning is over, which took so long. */
+  handlerPaused(heldMs: number): void {
+    if (this.task) noteHeld(this.task, heldMs);
   }
 
   /** The first error is why the attempt has failed: what comes after it comes of it. */

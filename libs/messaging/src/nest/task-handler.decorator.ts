@@ -42,7 +42,9 @@ const NotedByCall: MethodDecorator = (_target, _name, descriptor: PropertyDescri
   const noted = function (this: unknown, ...args: unknown[]): unknown {
     const call = currentCall.getStore();
     call?.handlerBegins();
+    const beganAtMs = performance.now();
     const result = method.apply(this, args);
+    call?.handlerPaused(performance.now() - beganAtMs);
     if (!call || !isObservable(result)) return result;
     return result.pipe(
       catchError((error: unknown) => {

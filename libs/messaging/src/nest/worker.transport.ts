@@ -125,7 +125,7 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
     return {
       ...options,
       run: (task) => {
-        const call = new HandlerCall();
+        const call = new HandlerCall(task);
         return currentCall.run(call, () => this.call(handler, task, call));
       },
     };

@@ -71,6 +71,7 @@ export class LoopWatch {
 
   /** A handler was measured. Told from half a heartbeat on. */
   held(task: Task, heldMs: number): void {
+    this.askHeartbeat();
     if (heldMs < this.mostMs) return;
     this.measuredMs += heldMs;
     if (heldMs >= this.heartbeatMs) this.remember(task, heldMs);
@@ -114,7 +115,13 @@ export class LoopWatch {
     this.lookedAtMs = performance.now();
     this.measuredMs = 0;
     this.endedInGap = [];
-    this.heartbeatMs = (this.heartbeatS() || USUAL_HEARTBEAT_S) * 1_000;
+    this.askHeartbeat();
+  }
+
+  /** Without a connection the last one counts. */
+  private askHeartbeat(): void {
+    const heartbeatS = this.heartbeatS();
+    if (heartbeatS !== undefined) this.heartbeatMs = (heartbeatS || USUAL_HEARTBEAT_S) * 1_000;
   }
 
   private remember(task: Task, heldMs: number): void {

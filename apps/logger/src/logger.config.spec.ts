@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError } from '@mercury/messaging';
 import { readLoggerEnvironment } from './logger.config';
 
@@ -42,5 +44,24 @@ describe('the logger’s environment', () => {
     const named = new Set(problems.map((problem) => problem.split(' ')[0]));
     expect([...named].sort()).toEqual(['LOGGER_NAME', 'PORT', 'RABBITMQ_URL']);
     expect(problems.join()).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['under a file', `${__filename}/critical.jsonl`],
+    ['with a name that is too long', join(tmpdir(), 'x'.repeat(300))],
+    ['with a folder whose name is too long', join(tmpdir(), 'x'.repeat(300), 'critical.jsonl')],
+    ['in /proc, where nobody can make a folder', '/proc/x/y'],
+    ['that is a folder', tmpdir()],
+    ['that ends with a slash', `${tmpdir()}/`],
+  ])('tells of a LOG_FILE %s in one sentence, with all else that is wrong', (_what, LOG_FILE) => {
+    const problems = problemsOf({ RABBITMQ_URL, PORT: '3002x', LOG_FILE });
+    expect(problems).toEqual([
+      expect.stringMatching(/^PORT /),
+      expect.stringMatching(/^LOG_FILE cannot be opened: .+$/),
+    ]);
+  });
+
+  it('does not look at a LOG_FILE that no sink writes', () => {
+    expect(problemsOf({ RABBITMQ_URL, LOGGER_SINKS: 'stdout:info', LOG_FILE: '/proc/x/y' })).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { until } from '../../../../test/support/until';
 import { FileSink } from './file.sink';
 
@@ -16,7 +17,11 @@ describe('the file sink', () => {
     path = join(folder, 'deep/er/events.jsonl');
   });
 
-  afterEach(() => rm(folder, { recursive: true }));
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+    await rm(folder, { recursive: true });
+  });
 
   /** Each line as JSON; fails for a line that is none. */
   async function lines(): Promise<unknown[]> {
@@ -109,7 +114,6 @@ describe('the file sink', () => {
     expect(sink.problem).toBeUndefined();
     await sink.close();
     expect(await lines()).toEqual([expect.objectContaining({ data: { number: 1 } })]);
-    jest.restoreAllMocks();
   });
 
   it('is on disk when it is closed', async () => {
@@ -118,18 +122,73 @@ describe('the file sink', () => {
     await sink.write('info', { number: 1 });
     await sink.close();
     expect(synced).toHaveBeenCalled();
-    synced.mockRestore();
+  });
+
+  it('writes an event again whose file was deleted when it was about to be written', async () => {
+    const sink = new FileSink(['info'], path);
+    const write = promisify(fs.write);
+    const deleteAndWrite = async (...args: Parameters<typeof write>) => {
+      spied.mockRestore();
+      await rm(path);
+      return write(...args);
+    };
+    const spied = jest.spyOn(fs, 'write');
+    Object.assign(fs.write, { [promisify.custom]: deleteAndWrite });
+    await sink.write('info', { number: 1 });
+    await sink.close();
+    expect(await lines()).toEqual([expect.objectContaining({ data: { number: 1 } })]);
+  });
+
+  it('begins a line of its own where a crash has left a broken one', async () => {
+    await mkdir(join(folder, 'deep/er'), { recursive: true });
+    await writeFile(path, '{"data":"bro');
+    const sink = new FileSink(['info'], path);
+    await sink.write('info', { number: 1 });
+    await sink.close();
+    const [broken, line] = (await readFile(path, 'utf8')).split('\n');
+    expect(broken).toBe('{"data":"bro');
+    expect(JSON.parse(line ?? '')).toMatchObject({ data: { number: 1 } });
+  });
+
+  it('makes its folder also when another logger makes it in the same moment', async () => {
+    const mkdirSync = fs.mkdirSync.bind(fs);
+    jest.spyOn(fs, 'mkdirSync').mockImplementation((place) => {
+      mkdirSync(place);
+      throw Object.assign(new Error('EEXIST: file already exists'), { code: 'EEXIST' });
+    });
+    await new FileSink(['info'], path).close();
+    expect(await readFile(path, 'utf8')).toBe('');
+  });
+
+  it('says so when a disk answers nothing, and closes all the same', async () => {
+    jest.useFakeTimers();
+    const stderr = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    jest.spyOn(fs, 'write').mockImplementation(() => undefined);
+    const sink = new FileSink(['info'], path);
+    void sink.write('info', { a: 1 });
+    await jest.advanceTimersByTimeAsync(4_999);
+    expect(sink.problem).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(sink.problem).toBe('Events cannot be written to the log file: it takes nothing');
+    expect(stderr).toHaveBeenCalledTimes(1);
+    const closed = sink.close();
+    await jest.advanceTimersByTimeAsync(6_000);
+    await closed;
   });
 
   it('holds one event while its target takes none, says so, and goes on when it does', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    jest.useFakeTimers();
+    jest.spyOn(process.stderr, 'write').mockReturnValue(true);
     const sink = new FileSink(['info'], pipe);
     const first = sink.write('info', { filler: 'x'.repeat(1_048_576) });
     let taken = 0;
     const isDone = first.then(() => true);
     expect(await Promise.race([isDone, pause(50).then(() => false)])).toBe(false);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(sink.problem).toBe('Events cannot be written to the log file: it takes nothing');
     const buffer = Buffer.alloc(65_536);
     for (let done = false; !done;) {
       try {
@@ -139,6 +198,7 @@ describe('the file sink', () => {
       }
       done = await Promise.race([isDone, pause(1).then(() => false)]);
     }
+    expect(sink.problem).toBeUndefined();
     await sink.close();
     for (let read = -1; read !== 0;) taken += read = readSync(reader, buffer);
     closeSync(reader);

@@ -1,14 +1,11 @@
-import { close, fdatasync, fstatSync, write } from 'node:fs';
+import { close, fdatasync, write } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ConfigError, escapeUnseen, type JsonObject, type Level } from '@mercury/messaging';
-import { isStillAt, openForAppending } from './log-file';
-import type { Sink } from './sink';
+import { canBeSynchronised, isDeleted, isStillAt, openForAppending } from './log-file';
+import { CLOSE_TIMEOUT_MS, STUCK_MS, soon, type Sink } from './sink';
 
-const AGAIN_MS = 100;
-/** A target that takes nothing for so long is told of. */
-const STUCK_MS = 5_000;
-const CLOSE_TIMEOUT_MS = 3_000;
+const AGAIN_MS = { first: 2, longest: 100 };
 
 /**
  * Appends one JSON object per line. What an event says cannot end its line: JSON escapes line ends. Holds one event at a time: while the file
@@ -20,7 +17,6 @@ export class FileSink implements Sink {
   private fd: number;
   private last: Promise<void> = Promise.resolve();
   private readonly closing = new AbortController();
-  private stuckSinceMs: number | undefined;
   private syncing: Promise<void> | undefined;
   private isSynced = true;
 
@@ -43,59 +39,68 @@ export class FileSink implements Sink {
     return this.last;
   }
 
-  /** Waits up to 3 s for what is not written yet. */
+  /** Waits up to 3 s for what is not written yet, and as long for the disk. */
   async close(): Promise<void> {
-    await Promise.race([this.last, pause(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+    await soon(this.last, CLOSE_TIMEOUT_MS);
     this.closing.abort();
-    await this.last;
-    await this.sync();
-    await promisify(close)(this.fd);
+    const finished = async () => {
+      await this.last;
+      await this.syncing;
+      await promisify(close)(this.fd);
+    };
+    await soon(finished(), CLOSE_TIMEOUT_MS);
   }
 
   private async append(line: Buffer): Promise<void> {
     const { signal } = this.closing;
+    const stuck = setTimeout(() => this.fail(this.problem ?? problemOf('it takes nothing')), STUCK_MS).unref();
+    let againMs = AGAIN_MS.first;
     for (let written = 0; written < line.length && !signal.aborted;) {
       try {
         // Not within a line: the rest of it belongs to its beginning.
         if (written === 0) await this.follow();
         const { bytesWritten } = await promisify(write)(this.fd, line, written);
         written += bytesWritten;
-        this.stuckSinceMs = undefined;
+        againMs = AGAIN_MS.first;
+        stuck.refresh();
         this.problem = undefined;
+        // Between the look and the write: nobody would ever read it.
+        if (written === line.length && isDeleted(this.fd) && !isStillAt(this.path, this.fd)) written = 0;
       } catch (error) {
-        this.failed(error as NodeJS.ErrnoException);
-        await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+        const { code, message } = error as NodeJS.ErrnoException;
+        if (code !== 'EAGAIN') this.fail(problemOf(message));
+        await pause(againMs, undefined, { signal }).catch(() => undefined);
+        againMs = Math.min(againMs * 2, AGAIN_MS.longest);
       }
     }
+    clearTimeout(stuck);
     this.isSynced = false;
-    void this.sync();
+    this.syncing ??= this.sync().finally(() => (this.syncing = undefined));
   }
 
   private async follow(): Promise<void> {
     if (isStillAt(this.path, this.fd)) return;
+    await this.syncing;
     const old = this.fd;
     this.fd = openForAppending(this.path);
-    await this.syncing;
     await promisify(close)(old);
   }
 
-  /** In the background, one at a time: what was written meanwhile is in the next. A pipe or a device cannot be synchronised. */
+  /** In the background, one at a time: what was written meanwhile is in the next. */
   private async sync(): Promise<void> {
-    await this.syncing;
-    if (this.isSynced || !fstatSync(this.fd).isFile()) return;
-    this.isSynced = true;
-    this.syncing = promisify(fdatasync)(this.fd).catch((error: NodeJS.ErrnoException) => this.failed(error));
-    await this.syncing;
+    if (!canBeSynchronised(this.fd)) return;
+    while (!this.isSynced) {
+      this.isSynced = true;
+      await promisify(fdatasync)(this.fd).catch(({ message }: Error) => this.fail(problemOf(message)));
+    }
   }
 
-  private failed(error: NodeJS.ErrnoException): void {
-    if (error.code === 'EAGAIN') {
-      this.stuckSinceMs ??= performance.now();
-      if (performance.now() - this.stuckSinceMs < STUCK_MS) return;
-    }
-    const why = error.code === 'EAGAIN' ? 'it takes nothing' : error.message;
-    const problem = `Events cannot be written to the log file: ${why}`;
+  private fail(problem: string): void {
     if (this.problem !== problem) process.stderr.write(`${problem}\n`);
     this.problem = problem;
   }
+}
+
+function problemOf(why: string): string {
+  return `Events cannot be written to the log file: ${why}`;
 }

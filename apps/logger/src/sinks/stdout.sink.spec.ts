@@ -58,4 +58,43 @@ describe('the stdout sink', () => {
     stream.resume();
     await closing;
   });
+
+  describe('whose reader has stopped', () => {
+    let stream: PassThrough;
+    let sink: StdoutSink;
+
+    beforeEach(() => {
+      jest.useFakeTimers();
+      stream = new PassThrough({ highWaterMark: 1 });
+      sink = new StdoutSink(['info'], stream);
+    });
+
+    afterEach(() => jest.useRealTimers());
+
+    it('holds one event, says so after a while, and goes on when it is read again', async () => {
+      const written = sink.write('info', { a: 1 });
+      await jest.advanceTimersByTimeAsync(4_999);
+      expect(sink.problem).toBeUndefined();
+      await jest.advanceTimersByTimeAsync(1);
+      expect(sink.problem).toBe('Events cannot be printed: nobody reads them');
+      stream.resume();
+      await written;
+      expect(sink.problem).toBeUndefined();
+    });
+
+    it('takes the next one when its reader goes: nothing drains any more', async () => {
+      const written = sink.write('info', { a: 1 });
+      stream.destroy(new Error('EPIPE'));
+      await written;
+      expect(sink.problem).toBe('Events cannot be printed: EPIPE');
+      await sink.write('info', { a: 2 });
+    });
+
+    it('waits for it no longer than 3 s when it is closed', async () => {
+      void sink.write('info', { a: 1 });
+      const closed = sink.close();
+      await jest.advanceTimersByTimeAsync(3_000);
+      await closed;
+    });
+  });
 });

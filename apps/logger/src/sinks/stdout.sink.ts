@@ -1,5 +1,5 @@
 import { escapeUnseen, type JsonObject, type Level } from '@mercury/messaging';
-import type { Sink } from './sink';
+import { CLOSE_TIMEOUT_MS, STUCK_MS, soon, type Sink } from './sink';
 
 /** One line per event, for people. */
 export class StdoutSink implements Sink {
@@ -22,16 +22,21 @@ export class StdoutSink implements Sink {
   /** Also when it fails meanwhile: then nothing drains any more. */
   private async untilDrained(): Promise<void> {
     const { stream } = this;
-    await new Promise<void>((resolve) => {
-      const finish = () => {
-        for (const event of ['drain', 'error', 'close']) stream.off(event, finish);
-        resolve();
+    const stuck = setTimeout(() => (this.problem ??= 'Events cannot be printed: nobody reads them'), STUCK_MS).unref();
+    const event = await new Promise<string>((resolve) => {
+      const finishes = ['drain', 'error', 'close'].map((name) => [name, () => finish(name)] as const);
+      const finish = (name: string) => {
+        for (const [each, listener] of finishes) stream.off(each, listener);
+        resolve(name);
       };
-      for (const event of ['drain', 'error', 'close']) stream.on(event, finish);
+      for (const [each, listener] of finishes) stream.on(each, listener);
     });
+    clearTimeout(stuck);
+    if (event === 'drain') this.problem = undefined;
   }
 
+  /** Waits up to 3 s for who reads it. */
   close(): Promise<void> {
-    return new Promise((resolve) => this.stream.write('', () => resolve()));
+    return soon(new Promise((resolve) => this.stream.write('', () => resolve())), CLOSE_TIMEOUT_MS);
   }
 }

@@ -1,18 +1,22 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
+import { requestLimits } from '@mercury/messaging/nest';
 import type { LoggerEnvironment } from './logger.config';
 import { LoggerModule } from './logger.module';
+
+/** Health and metrics are asked for in one packet: who takes longer only holds a connection. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 /** The logger, subscribed and listening, also while the broker is away. */
 export async function startLogger(environment: LoggerEnvironment): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     LoggerModule.with(environment),
-    // Health and metrics are asked for in one packet: who takes longer only holds a connection.
     new FastifyAdapter({
+      ...requestLimits(REQUEST_TIMEOUT_MS),
+      // Of answers that nobody takes.
+      connectionTimeout: REQUEST_TIMEOUT_MS,
       forceCloseConnections: true,
-      requestTimeout: 10_000,
-      http: { connectionsCheckingInterval: 2_000 },
     }),
     { bufferLogs: true },
   );

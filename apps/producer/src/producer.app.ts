@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
-import { Metrics, Readiness } from '@mercury/messaging/nest';
+import { Metrics, Readiness, requestLimits } from '@mercury/messaging/nest';
 import { guards } from './access/guard';
 import { answerClientError } from './answers/client-errors';
 import { setHeaders } from './answers/headers.hook';
@@ -33,13 +33,14 @@ export async function startProducer(environment: ProducerEnvironment): Promise<N
 }
 
 export function producerAdapter(): FastifyAdapter {
+  const limits = requestLimits(REQUEST_TIMEOUT_MS);
   return new FastifyAdapter({
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...limits,
     routerOptions: { maxParamLength: LONGEST_PARAMETER, ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     // A request without one is answered below, like all others.
-    http: { requireHostHeader: false },
+    http: { ...limits.http, requireHostHeader: false },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
       const problem = problemFor(error);

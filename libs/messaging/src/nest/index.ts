@@ -10,6 +10,7 @@ export { Metrics } from './operations/metrics';
 export { structuredLogs } from './operations/logging';
 export { OperationsModule } from './operations/operations.module';
 export { Readiness } from './operations/readiness';
+export { requestLimits } from './operations/request-limits';
 export {
   Environment,
   WholeNumber,

@@ -1,13 +1,13 @@
 import { DeadLetters, EventBus, MercuryError, Scheduler, Worker, WorkerClient } from '@mercury/messaging';
-import { OwnVirtualHost } from '../support/virtual-host';
+import { VirtualHost } from '../support/virtual-host';
 import { until } from '../support/until';
 
 const ALL = { configure: '.*', write: '.*', read: '.*' };
 const queueName = 'tasks';
 
-let host: OwnVirtualHost;
+let host: VirtualHost;
 beforeAll(async () => {
-  host = await OwnVirtualHost.create();
+  host = await VirtualHost.create();
   const worker = new Idle({ rabbitUrl: host.url, queueName });
   await worker.start();
   await worker.stop();
@@ -85,7 +85,7 @@ describe('a missing right is told as such, with the resource:', () => {
 });
 
 it('a virtual host that takes no more connections is not told as a wrong password', async () => {
-  const full = await OwnVirtualHost.create();
+  const full = await VirtualHost.create();
   await full.limitConnections(0);
   const worker = new Idle({ rabbitUrl: full.url, queueName });
   worker.events.on('problem', () => undefined);

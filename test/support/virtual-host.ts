@@ -1,17 +1,20 @@
 import { rabbitUrl, uniqueName } from './rabbit';
 
-/** A virtual host of one test alone, with users of its own, as an operator makes them over the management API. */
-export class OwnVirtualHost {
+/**
+ * A part of the broker for one test alone, with users of its own, as an operator makes them over the management API: on a shared broker two runs
+ * at once, or what somebody has tried by hand, would mix. The API can also tell what AMQP cannot.
+ */
+export class VirtualHost {
   private readonly users: string[] = [];
 
   private constructor(readonly name: string) {}
 
-  static async create(): Promise<OwnVirtualHost> {
-    const name = uniqueName('rights');
+  static async create(): Promise<VirtualHost> {
+    const name = uniqueName('own');
     await manage('PUT', `vhosts/${name}`, {});
     const { username } = new URL(rabbitUrl());
     await manage('PUT', `permissions/${name}/${username}`, { configure: '.*', write: '.*', read: '.*' });
-    return new OwnVirtualHost(name);
+    return new VirtualHost(name);
   }
 
   /** The URL of the user of this run, who may do everything. */
@@ -33,6 +36,17 @@ export class OwnVirtualHost {
     return url.href;
   }
 
+  async queuesBoundTo(exchange: string): Promise<string[]> {
+    const bindings = await manage('GET', `exchanges/${this.name}/${exchange}/bindings/source`);
+    return (bindings as { destination: string }[]).map(({ destination }) => destination);
+  }
+
+  async lifetimeOf(queue: string): Promise<{ exclusive: boolean; durable: boolean }> {
+    const found = await manage('GET', `queues/${this.name}/${queue}`);
+    const { exclusive, durable } = found as { exclusive: boolean; durable: boolean };
+    return { exclusive, durable };
+  }
+
   async limitConnections(most: number): Promise<void> {
     await manage('PUT', `vhost-limits/${this.name}/max-connections`, { value: most });
   }
@@ -43,10 +57,11 @@ export class OwnVirtualHost {
   }
 }
 
-async function manage(method: 'PUT' | 'DELETE', path: string, body?: object): Promise<void> {
+async function manage(method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object): Promise<unknown> {
   const { origin, username, password } = new URL(process.env['RABBITMQ_MANAGER_URL'] ?? '');
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   const headers = { authorization, 'content-type': 'application/json' };
   const response = await fetch(`${origin}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
   if (!response.ok) throw new Error(`The management API answered ${response.status} to ${method} ${path}`);
+  return method === 'GET' ? response.json() : undefined;
 }

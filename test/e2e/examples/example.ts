@@ -1,6 +1,6 @@
 import { Processes, type ProjectProcess } from '../../support/processes';
 import { Rabbit } from '../../support/rabbit';
-import { VirtualHost } from './virtual-host';
+import { VirtualHost } from '../../support/virtual-host';
 
 /** One example, run as its readers run it, each test with queues of its own. Make one at the top of the file. */
 export class Example {

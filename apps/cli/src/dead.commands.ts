@@ -4,6 +4,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import {
   DEAD_LETTER_LIMITS,
   DeadLetters,
+  printable,
   timeMsOf,
   tlsFrom,
   type DeadLetterFilter,
@@ -128,7 +129,7 @@ export function addDeadCommands(
         // Only those that were counted, whatever has died since.
         const result = dryRun || !isMeant ? found : await letters.discard({ ...filter, ids: found.ids });
         if (output === 'json') print(jsonOf(result));
-        else if (dryRun && found.ids.length > 0) print(found.ids.join('\n'));
+        else if (dryRun && found.ids.length > 0) print(found.ids.map(printable).join('\n'));
         say(dryRun ? `${result.matched} would be discarded` : `${result.discarded} discarded`, result);
         return result.matched === 0 ? EXIT.nothing : EXIT.ok;
       });
@@ -159,7 +160,7 @@ async function shown(
     if (first && last) {
       const { id: _id, ...sums } = last;
       if (output === 'json') print(jsonOf(isDry ? first : sums));
-      else if (isDry && first.matched > 0) print(first.ids?.join('\n') ?? '');
+      else if (isDry && first.matched > 0) print(first.ids?.map(printable).join('\n') ?? '');
       say(isDry ? `${first.matched} would be replayed` : `${last.replayed} of ${last.matched} replayed`, last);
     }
   }
@@ -228,5 +229,5 @@ const print = (text: string) => process.stdout.write(`${text}\n`);
 /** For people, beside what is printed for programs. */
 function say(text: string, sight?: { held: number; truncated: boolean }): void {
   const seen = sight?.truncated ? `; looked at the first ${sight.held} letters, there are more` : '';
-  process.stderr.write(`${text}${seen}.\n`);
+  process.stderr.write(`${printable(text)}${seen}.\n`);
 }

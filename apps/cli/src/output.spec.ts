@@ -1,5 +1,5 @@
 import type { DeadLetter } from '@mercury/messaging';
-import { printable, tableOfLetters, textOfLetter } from './output';
+import { jsonOf, tableOfLetters, textOfLetter } from './output';
 
 const letter: DeadLetter = {
   id: 'order-1',
@@ -20,8 +20,10 @@ const letter: DeadLetter = {
   body: {},
 };
 
-it('replaces what would move the cursor or turn the text around', () => {
-  expect(printable('a\u001b[2J\u009b1m\r\nb\u202ec\u2028d é€😀')).toBe('a [2J 1m  b c d é€😀');
+it('prints JSON whose characters all can be seen, with the same value', () => {
+  const page = { letters: [{ ...letter, id: 'a\u009b2Jb\u202ec\u200bd' }] };
+  expect(jsonOf(page)).toContain(String.raw`"a\u009b2Jb\u202ec\u200bd"`);
+  expect(JSON.parse(jsonOf(page))).toEqual(page);
 });
 
 it('prints one line per letter', () => {

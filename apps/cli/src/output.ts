@@ -1,5 +1,11 @@
 import Table from 'cli-table3';
-import { escapeUnseen, type DeadLetter, type DeadLetterSummary, type FailedAttempt } from '@mercury/messaging';
+import {
+  escapeUnseen,
+  printable,
+  type DeadLetter,
+  type DeadLetterSummary,
+  type FailedAttempt,
+} from '@mercury/messaging';
 
 const LONGEST_CELL = 60;
 const NO_LINES = Object.fromEntries(
@@ -7,11 +13,6 @@ const NO_LINES = Object.fromEntries(
     .concat(['mid', 'mid-mid', 'right', 'right-mid'])
     .map((place) => [place, '']),
 );
-
-/** What others wrote must not move the cursor or turn the text around. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
-}
 
 /** For other programs, which may print it again. */
 export function jsonOf(value: object): string {

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError, MercuryError } from '@mercury/messaging';
+import { ConfigError, MercuryError, printable } from '@mercury/messaging';
 import { addDeadCommands } from './dead.commands';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
 
@@ -26,7 +26,7 @@ export async function runMercury(args: string[], findBroker = async (): Promise<
     // Commander has told it already; an exit code of 0 is that of --help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (signal.aborted) return EXIT.stopped;
-    process.stderr.write(`${textOf(error)}\n`);
+    process.stderr.write(`${printable(textOf(error))}\n`);
     return isUsage(error) ? EXIT.usage : EXIT.failed;
   }
 }

@@ -49,6 +49,11 @@ describe('Events', () => {
     expect(warned).toHaveBeenCalledWith(problem.message, { type: 'MercuryWarning', code: 'BROKER_BLOCKED' });
   });
 
+  it('warns without what a terminal would obey', () => {
+    new Events<ClientEvents>().emit('problem', new BrokerError('BROKER_BLOCKED', 'key "\u009b2J\u202e" of others'));
+    expect(warned).toHaveBeenCalledWith('key " 2J " of others', expect.anything());
+  });
+
   it('does not warn of a problem that somebody listens to', () => {
     const heard = jest.fn();
     new Events<ClientEvents>().on('problem', heard).emit('problem', problem);

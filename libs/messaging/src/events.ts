@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { MercuryError, PublishFailure } from './errors';
+import { printable } from './json-text';
 import type { Outcome } from './outcome';
 import type { Task } from './task';
 
@@ -83,7 +84,7 @@ export class Events<EventMap extends Record<keyof EventMap, unknown[]>> {
     if (this.emitter.listenerCount(name) === 0) {
       if (name !== 'problem') return;
       const problem = args[0] as MercuryError;
-      process.emitWarning(problem.message, { type: 'MercuryWarning', code: problem.code });
+      process.emitWarning(printable(problem.message), { type: 'MercuryWarning', code: problem.code });
       return;
     }
     // One by one: a listener that fails must not keep the others from hearing.

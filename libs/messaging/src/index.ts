@@ -54,7 +54,7 @@ export { tlsFrom, type TlsOptions, type TlsVariables } from './tls';
 export type { KeyStore } from './key-store';
 export { MemoryKeyStore } from './memory-key-store';
 export { RedisKeyStore } from './redis-key-store';
-export { escapeUnseen } from './json-text';
+export { escapeUnseen, printable } from './json-text';
 export type { Clock } from './clock';
 export { Connection, type Connections } from './connection';
 export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './delay';

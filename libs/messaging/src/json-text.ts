@@ -1,14 +1,21 @@
 /** Control characters beyond JSON's own, line separators, and all that is invisible or turns the direction of the text. */
-const UNSEEN = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNSEEN = String.raw`\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}`;
+const IN_JSON = new RegExp(`[${UNSEEN}]`, 'gu');
+const IN_TEXT = new RegExp(`[\\0-\\x1f${UNSEEN}]`, 'gu');
 
 /**
  * JSON in which whatever a terminal would obey, or a reader not see, is written as \uXXXX: the same value, and what others wrote can neither
  * move the cursor nor look like something else.
  */
 export function escapeUnseen(json: string): string {
-  return json.replace(UNSEEN, (character) =>
+  return json.replace(IN_JSON, (character) =>
     [...Array(character.length).keys()]
       .map((unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`)
       .join(''),
   );
+}
+
+/** For people, in one line: a space stands for each of those characters, and for those that JSON itself escapes. */
+export function printable(text: string): string {
+  return text.replace(IN_TEXT, ' ');
 }

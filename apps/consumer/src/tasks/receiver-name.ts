@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** Shorter parts are words like "v1" or "hook", which a receiver may well say by itself. */
-const SHORTEST_SECRET = 8;
+/** Shorter parts of a path are words like "v1" or "hook", which a receiver may well say by itself. */
+const SHORTEST_PART = 8;
+const SHORTEST_VALUE = 4;
+const LONGEST_SAID = 512;
 const MASK = '***';
 
 /**
@@ -16,13 +18,40 @@ export function receiverName({ origin, pathname, search }: URL, showPath: boolea
   return `${origin} (path ${hash})`;
 }
 
-/** What a receiver says, without what it was asked: error pages repeat the address, and some the query alone. */
-export function maskedAnswer(text: string, url: URL, showPath: boolean): string {
-  const { pathname, search, searchParams } = url;
-  const ofPath = showPath ? [] : [pathname, ...pathname.split('/')];
-  const secrets = [search, ...searchParams.values(), ...ofPath].flatMap((part) => [part, decoded(part)]);
-  const longestFirst = secrets.filter(({ length }) => length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
-  return longestFirst.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+/** What was sent that nobody else is to read, the longest first: addresses, on the way of a redirect also those before, and the signature. */
+export function secretsOf(urls: readonly URL[], showPath: boolean, signature = ''): string[] {
+  const parts = urls.flatMap(({ pathname, search, searchParams }) => {
+    const ofPath = showPath ? [] : [pathname, ...pathname.split('/')];
+    const asWritten = search.slice(1).split('&');
+    // A name without a value is itself what the query says.
+    const ofQuery = [...asWritten.map((pair) => pair.replace(/^[^=]*=(?=.)/, '')), ...searchParams.values()];
+    return [...longEnough([search, ...ofQuery], SHORTEST_VALUE), ...longEnough(ofPath, SHORTEST_PART)];
+  });
+  // Behind the version: "v1,…".
+  const all = [...parts, ...longEnough(signature.split(','), SHORTEST_PART)];
+  return [...new Set(all)].sort((a, b) => b.length - a.length);
+}
+
+/** Of an answer, so much may be needed to show 512 characters of it without what was sent. */
+export function bytesToRead([longest = '']: readonly string[]): number {
+  return LONGEST_SAID + longest.length;
+}
+
+/**
+ * What a receiver says, at most 512 characters, without what it was asked: error pages repeat the address, and some the query alone.
+ * @param secrets the longest first.
+ * @param isWhole false when the answer goes on: its end may be the beginning of a secret, and is left out.
+ */
+export function maskedAnswer(text: string, secrets: readonly string[], isWhole = true): string {
+  const [longest = ''] = secrets;
+  const pattern = new RegExp(secrets.map(literally).join('|'), 'gi');
+  const masked = longest === '' ? text : text.replace(pattern, MASK);
+  return masked.slice(0, isWhole ? LONGEST_SAID : Math.min(LONGEST_SAID, Math.max(masked.length - longest.length, 0)));
+}
+
+/** As they stand in the address, and as they are meant. */
+function longEnough(parts: readonly string[], shortest: number): string[] {
+  return parts.flatMap((part) => [part, decoded(part)]).filter(({ length }) => length >= shortest);
 }
 
 function decoded(part: string): string {
@@ -31,4 +60,8 @@ function decoded(part: string): string {
   } catch {
     return part;
   }
+}
+
+function literally(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }

@@ -170,6 +170,27 @@ describe('an answer that is no success', () => {
     expect(message).toBe(`${nameOf(hook())} answered 500: ${'x'.repeat(512)}`);
   });
 
+  it('is told without the address also where it is cut off within it', async () => {
+    for (const length of [490, 500, 510]) {
+      receiver.answer = (response) =>
+        response.writeHead(500).end(`${'x'.repeat(length)}/services/T024BE7LD/x8Qm2vLpR4`);
+      const { message } = await failureOf(deliver(hook('/services/T024BE7LD/x8Qm2vLpR4')));
+      expect(message).not.toMatch(/x\/|serv|T024/);
+    }
+  });
+
+  it('is told without what was sent before a redirect, and without the signature', async () => {
+    receiver.answer = (response) => {
+      const last = receiver.received.at(-1);
+      if (last?.path !== '/second-place') return response.writeHead(307, { location: '/second-place' }).end();
+      const { 'webhook-signature': signature, 'webhook-id': id } = last.headers;
+      return response.writeHead(500).end(`x8Qm2vLpR4 ${signature} of ${id}`);
+    };
+    const url = hook('/services/T024BE7LD/x8Qm2vLpR4');
+    const { message } = await failureOf(deliver(url, { secret: SECRET }));
+    expect(message).toBe(`${nameOf(hook('/second-place'))} answered 500: *** v1,*** of order-4711`);
+  });
+
   it('is told without the query, which may hold a token', async () => {
     receiver.answer = answer(500);
     const url = hook('/hook?token=hush');

@@ -3,10 +3,9 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { DiscardTask, MercuryError, RetryTask } from '@mercury/messaging';
 import type { WebhookPayload } from '@mercury/tasks';
 import { AddressGuard, type Resolve } from './address-guard';
-import { maskedAnswer, receiverName } from './receiver-name';
+import { bytesToRead, maskedAnswer, receiverName, secretsOf } from './receiver-name';
 
 const MOST_REDIRECTS = 3;
-const LONGEST_EXCERPT_BYTES = 512;
 const LONGEST_RETRY_AFTER_MS = 24 * 3_600_000;
 /** The two that keep method and body; the others would turn the delivery into a GET. */
 const KEEPS_METHOD = new Set([307, 308]);
@@ -71,8 +70,11 @@ export class WebhookSender {
   /** Posts, and posts again where a redirect leads. */
   private async follow(from: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<number> {
     let url = from;
+    const visited: URL[] = [];
     for (let redirects = 0; ; redirects++) {
-      const answer = await this.post(url, headers, body, signal);
+      visited.push(url);
+      const secrets = secretsOf(visited, this.showsPath, headers['webhook-signature']);
+      const answer = await this.post(url, headers, body, signal, secrets);
       if (answer.status < 300) return answer.status;
       const next = redirectOf(answer, url);
       if (!next) throw this.refusalOf(answer, url);
@@ -96,7 +98,13 @@ export class WebhookSender {
     return this.signer ? { ...headers, 'webhook-signature': this.signer.sign(id, at, body) } : headers;
   }
 
-  private async post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Answer> {
+  private async post(
+    url: URL,
+    headers: Record<string, string>,
+    body: string,
+    signal: AbortSignal,
+    secrets: readonly string[],
+  ): Promise<Answer> {
     this.guard.checkLiteral(url);
     // One connection each: what was checked for one host name is never reused for another.
     const agent = new Agent({
@@ -108,7 +116,7 @@ export class WebhookSender {
     });
     try {
       const response = await request(url, { method: 'POST', headers, body, signal, dispatcher: agent });
-      return { status: response.statusCode, headers: response.headers, excerpt: await excerptOf(response) };
+      return { status: response.statusCode, headers: response.headers, said: await saidIn(response, secrets) };
     } catch (cause) {
       throw this.unanswered(cause, url, signal);
     } finally {
@@ -117,11 +125,14 @@ export class WebhookSender {
   }
 
   private nameOf(url: URL): string {
-    return receiverName(url, this.options.showPath ?? false);
+    return receiverName(url, this.showsPath);
   }
 
-  private refusalOf({ status, headers, excerpt }: Answer, url: URL): MercuryError {
-    const said = maskedAnswer(excerpt, url, this.options.showPath ?? false);
+  private get showsPath(): boolean {
+    return this.options.showPath ?? false;
+  }
+
+  private refusalOf({ status, headers, said }: Answer, url: URL): MercuryError {
     const message = `${this.nameOf(url)} answered ${status}${said === '' ? '.' : `: ${said}`}`;
     if (status >= 500 || RETRYABLE.has(status)) {
       const delayMs = retryAfterMs(headers['retry-after']);
@@ -147,27 +158,30 @@ export class WebhookSender {
 interface Answer {
   status: number;
   headers: Dispatcher.ResponseData['headers'];
-  excerpt: string;
+  said: string;
 }
 
 /** Enough of the answer for a person to see what is wrong; the rest is not read. */
-async function excerptOf({ body, statusCode }: Dispatcher.ResponseData): Promise<string> {
+async function saidIn({ body, statusCode }: Dispatcher.ResponseData, secrets: readonly string[]): Promise<string> {
+  const mostBytes = bytesToRead(secrets);
   const chunks: Buffer[] = [];
   let bytes = 0;
+  let isWhole = false;
   body.on('error', () => undefined);
   try {
     if (statusCode >= 300) {
       for await (const chunk of body as AsyncIterable<Buffer>) {
         chunks.push(chunk);
         bytes += chunk.length;
-        if (bytes >= LONGEST_EXCERPT_BYTES) break;
+        if (bytes > mostBytes) break;
       }
+      isWhole = bytes <= mostBytes;
     }
   } catch {
     // The status says enough: a body that breaks off or stalls does not change the outcome.
   }
   body.destroy();
-  return Buffer.concat(chunks).subarray(0, LONGEST_EXCERPT_BYTES).toString('utf8');
+  return maskedAnswer(Buffer.concat(chunks).subarray(0, mostBytes).toString('utf8'), secrets, isWhole);
 }
 
 /** Where a 307 or 308 leads. It is checked like the first address; the signature covers id, time and body, not the host. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ResolvedBroker } from './config';
-import { Connection, managerOptions, reportProblems, useConnections, type Connections } from './connection';
+import { Connection, brokerOf, managerOptions, reportProblems, useConnections, type Connections } from './connection';
 import { BrokerError } from './errors';
 
 class FakeManager extends EventEmitter {
@@ -262,4 +262,11 @@ it('sets every connection up alike: 15 s heartbeat, no Nagle, 10 s to connect, a
       clientProperties: { connection_name: expect.stringContaining('mercury client reports ') as string },
     },
   });
+});
+
+it('brokerOf names a broker and who uses it, without the password, whatever the order of the URLs', () => {
+  const urls = ['amqp://ada:hush@a:1/shop?heartbeat=5', 'amqps://ada:hush@b'];
+  expect(brokerOf(urls)).toBe('amqp://ada@a:1/shop amqps://ada@b');
+  expect(brokerOf([...urls].reverse())).toBe(brokerOf(urls));
+  expect(brokerOf(['amqp://ben:hush@a:1/shop', 'amqps://ben:hush@b'])).not.toBe(brokerOf(urls));
 });

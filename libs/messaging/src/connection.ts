@@ -47,9 +47,13 @@ interface StateEvents {
   unblocked: [];
 }
 
-/** A name for the broker behind these URLs, whatever their order. It holds their passwords: not for logs. */
+/** A name for the broker behind these URLs and who uses it, whatever their order; without passwords. */
 export function brokerOf(urls: readonly string[]): string {
-  return [...urls].sort().join(' ');
+  const places = urls.map((url) => {
+    const { protocol, username, host, pathname } = new URL(url);
+    return `${protocol}//${username}@${host}${pathname}`;
+  });
+  return places.sort().join(' ');
 }
 
 /** How amqp-connection-manager has to be set up for us, also when another library creates it. */

@@ -16,6 +16,10 @@ class FakeBroker {
   readonly queues = new Map<string, Queue>();
   readonly bindings: string[] = [];
   openChannels = 0;
+  /** So often each was declared, and whether ever twice at once. */
+  readonly declared = new Map<string, number>();
+  readonly declaring = new Set<string>();
+  readonly declaredTwiceAtOnce: string[] = [];
 
   readonly createConfirmChannel = async () => {
     this.openChannels += 1;
@@ -26,6 +30,11 @@ class FakeBroker {
       },
       assertQueue: async (name: string, options: Options.AssertQueue) => {
         if (!open) throw new Error('Channel closed');
+        this.declared.set(name, (this.declared.get(name) ?? 0) + 1);
+        if (this.declaring.has(name)) this.declaredTwiceAtOnce.push(name);
+        this.declaring.add(name);
+        await new Promise((resolve) => setImmediate(resolve));
+        this.declaring.delete(name);
         const wanted = { durable: options.durable ?? true, arguments: options.arguments as Queue['arguments'] };
         const refusal = difference(name, this.queues.get(name) ?? wanted, wanted);
         if (refusal === undefined) return void this.queues.set(name, this.queues.get(name) ?? wanted);
@@ -68,9 +77,12 @@ beforeEach(() => {
   told = [];
 });
 
-function declare(retryDelaysMs = [1_000, 60_000]): Promise<void> {
+function connect(): Connection {
   const manager = Object.assign(new EventEmitter(), { isConnected: () => true, connection: broker });
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  return new Connection(manager as unknown as AmqpConnectionManager, undefined, 'one broker');
+}
+
+function declare(retryDelaysMs = [1_000, 60_000], connection = connect()): Promise<void> {
   return declareTaskTopology(connection, 'reports', retryDelaysMs, (problem) => told.push(problem));
 }
 
@@ -93,6 +105,21 @@ describe('declareTaskTopology', () => {
       'mercury.dead': { type: 'direct', durable: true },
       'mercury.unrouted': { type: 'fanout', durable: true },
     });
+  });
+
+  it('declares each queue once for all that start together, also on connections of their own', async () => {
+    await Promise.all([declare(), declare(), declare()]);
+    expect([...broker.declared.values()]).toEqual([...broker.declared.keys()].map(() => 1));
+    // And again for who comes later: it may be gone.
+    await declare();
+    expect(broker.declared.get('reports')).toBe(2);
+  });
+
+  it('declares one queue never twice at once, also for those that have not all queues in common', async () => {
+    const other = declareTaskTopology(connect(), 'mails', [1_000], () => undefined);
+    await Promise.all([declare(), declare([1_000]), declare([1_000, 5_000]), other]);
+    expect(broker.declaredTwiceAtOnce).toEqual([]);
+    expect([broker.declared.get('reports'), broker.declared.get('mercury.unrouted')]).toEqual([1, 1]);
   });
 
   it('declares durable quorum queues, with the same arguments as ever', async () => {

@@ -89,20 +89,6 @@ export async function declareTaskTopology(
   retryDelaysMs: readonly number[],
   onMismatch: (problem: BrokerError) => void,
 ): Promise<void> {
-  const mismatches = await declareOnce(connection, [queueName, ...retryDelaysMs], async () => {
-    const found: BrokerError[] = [];
-    await declareAll(connection, queueName, retryDelaysMs, (problem) => found.push(problem));
-    return found;
-  });
-  mismatches.forEach(onMismatch);
-}
-
-async function declareAll(
-  connection: Connection,
-  queueName: string,
-  retryDelaysMs: readonly number[],
-  onMismatch: (problem: BrokerError) => void,
-): Promise<void> {
   const exchanges = await connection.openChannel();
   await exchanges.assertExchange(EXCHANGE.unrouted, 'fanout', { durable: true });
   await exchanges.assertExchange(EXCHANGE.tasks, 'direct', { durable: true });
@@ -163,10 +149,7 @@ export function declareScheduleQueue(
   return declareQueue(connection, scheduleQueueOf(queueName), scheduleQueueArguments, SCHEDULE_NEEDS, onMismatch);
 }
 
-/**
- * One channel per declare: a refused declare closes its channel.
- * @param needed the arguments without which tasks would be lost in this queue.
- */
+/** @param needed the arguments without which tasks would be lost in this queue. */
 async function declareQueue(
   connection: Connection,
   name: string,
@@ -174,12 +157,26 @@ async function declareQueue(
   needed: readonly string[],
   onMismatch: (problem: BrokerError) => void,
 ): Promise<void> {
+  const mismatch = await declareOnce(connection.broker, name, args, () => mismatchOf(connection, name, args, needed));
+  if (mismatch) onMismatch(mismatch);
+}
+
+/**
+ * Declares a queue, and says how the one that is there differs. One channel per declare: a refused declare closes its channel.
+ * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when it cannot be used as it is.
+ */
+async function mismatchOf(
+  connection: Connection,
+  name: string,
+  args: QueueArguments,
+  needed: readonly string[],
+): Promise<BrokerError | undefined> {
   const refusal = await refusalOf(connection, name, args);
-  if (!refusal) return;
+  if (!refusal) return undefined;
   const problem = mismatch(name, refusal);
   const found = await durableQuorumArguments(connection, name);
   if (!found || needed.some((key) => found[key] !== args[key])) throw problem;
-  onMismatch(problem);
+  return problem;
 }
 
 /**

@@ -114,6 +114,9 @@ async function turnsOf(text: string): Promise<{ turns: number; longestMs: number
   return { turns, longestMs };
 }
 
+/** Outside of a test, with V8 warm and no other test beside it, it is some tens of milliseconds. */
+const MOST_MS = 200;
+
 describe('a mebibyte of hostile JSON lets others come on', () => {
   it.each<[string, string, number]>([
     ['different keys', filled((at) => `"${((at * 7919) % 1_000_003).toString(36)}z":1`, '{', '}'), 5],
@@ -129,7 +132,7 @@ describe('a mebibyte of hostile JSON lets others come on', () => {
   ])('%s', async (_what, text, leastTurns) => {
     // The best of three: this machine may be busy with something else.
     const rounds = [await turnsOf(text), await turnsOf(text), await turnsOf(text)];
-    expect(Math.min(...rounds.map(({ longestMs }) => longestMs))).toBeLessThan(100);
+    expect(Math.min(...rounds.map(({ longestMs }) => longestMs))).toBeLessThan(MOST_MS);
     // Each has its own: JSON.parse would do all in one.
     expect(Math.max(...rounds.map(({ turns }) => turns))).toBeGreaterThanOrEqual(leastTurns);
   });

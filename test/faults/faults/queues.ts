@@ -75,7 +75,8 @@ export const deadQueueFull: Fault = {
   name: 'dead-queue-full',
   title: 'The dead queue is full, and emptied later',
   async run(scene) {
-    const tasks = scene.amount(2_000, 200);
+    // A full quorum queue refuses a moment later: enough must be left for every worker to hold some.
+    const tasks = scene.amount(2_000, 600);
     const most = tasks / 2 + 50;
     const { deadQueue } = scene;
     const crew = await scene.crew({ maxAttempts: 1 });

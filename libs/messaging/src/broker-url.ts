@@ -4,8 +4,8 @@ import { ConfigError } from './errors';
 /** The longest heartbeat of the protocol, in seconds: a 16-bit number. */
 const LONGEST_HEARTBEAT_S = 65_535;
 const MOST_CHANNELS = 65_535;
-/** Of a Nest application with worker, client, scheduler and readers of dead letters, with some to spare. */
-const LEAST_CHANNELS = 16;
+/** Queues are declared side by side, each on a channel of its own; worker, client, scheduler and readers of dead letters have theirs. */
+export const LEAST_CHANNELS = 64;
 /** AMQP 0-9-1 allows 4,096, but a task's headers and its history must fit into one frame. */
 const LEAST_FRAME_BYTES = 8_192;
 const LARGEST_FRAME_BYTES = 2 ** 31 - 1;

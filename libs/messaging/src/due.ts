@@ -38,6 +38,7 @@ export interface DueHost {
 export class DueTasks {
   private readonly queue: string;
   private readonly onTheirWay = new Set<Promise<void>>();
+  private readonly deafness = new Deafness();
   private currentProblem: MercuryError | undefined;
 
   constructor(
@@ -110,7 +111,7 @@ export class DueTasks {
       closed.abort();
       end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for delayed tasks was lost.'));
     });
-    const deafness = new Deafness();
+    const deafness = this.deafness.begin();
     const onMessage = (message: Message | null) => {
       deafness.heard();
       if (!message)

@@ -64,6 +64,7 @@ export abstract class Worker<Body = JsonObject> {
   private readonly completions: Completions | undefined;
   private readonly due: DueTasks;
   private readonly context: ExecutionContext;
+  private readonly deafness = new Deafness();
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -242,7 +243,7 @@ export abstract class Worker<Body = JsonObject> {
     let begin: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => (begin = resolve));
     const deliveries = new Deliveries(channel, lost.signal);
-    const deafness = new Deafness();
+    const deafness = this.deafness.begin();
     const onMessage = (message: Message | null) => {
       deafness.heard();
       if (!message) return end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));

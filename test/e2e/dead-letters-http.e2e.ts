@@ -196,7 +196,7 @@ describe('replay', () => {
     const response = await fetch(`${url}/replay`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ filter: {}, ratePerSecond: 0.01 }),
+      body: JSON.stringify({ filter: {}, ratePerSecond: 0.1 }),
       signal: caller.signal,
     });
     expect(response.status).toBe(200);

@@ -146,7 +146,7 @@ describe('list', () => {
   it('refuses a second reader of the same queue, in the same process or another, until the first has ended', async () => {
     await bury(bench.rabbit, bench.queueName, numbered(3, DAY_MS));
     const other = bench.reader();
-    const replay = bench.letters.replay({}, { ratePerSecond: 0.01 });
+    const replay = bench.letters.replay({}, { ratePerSecond: 0.1 });
     await replay.next();
     await expect(bench.letters.list()).rejects.toMatchObject({ code: 'DEAD_LETTERS_BUSY' });
     await expect(other.list()).rejects.toMatchObject({ code: 'DEAD_LETTERS_BUSY' });

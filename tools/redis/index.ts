@@ -20,15 +20,19 @@ export class RedisServer {
     private readonly folder: string,
     private readonly port: number,
     private readonly will: ChildProcess,
+    private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
-  /** @throws ToolError `NO_REDIS`, `REDIS_FAILED`. */
-  static async open(log: (line: string) => void = () => undefined): Promise<RedisServer> {
+  /** @param settings more of redis.conf. @throws ToolError `NO_REDIS`, `REDIS_FAILED`. */
+  static async open(
+    log: (line: string) => void = () => undefined,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<RedisServer> {
     const program = await findRedis(log);
     const folder = await mkdtemp(join(tmpdir(), 'mercury-redis-'));
     const will = lastWill('rm', '-rf', folder);
     for (let tries = 1; ; tries++) {
-      const server = new RedisServer(program, folder, await freePort(), will);
+      const server = new RedisServer(program, folder, await freePort(), will, settings);
       try {
         await server.start();
         return server;
@@ -54,8 +58,12 @@ export class RedisServer {
       appendonly: 'yes',
       appendfsync: 'everysec',
       save: '',
+      ...this.settings,
     };
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const args = Object.entries(settings).flatMap(([name, value]) => [
+      `--${name}`,
+      ...(value === '' ? [''] : String(value).split(' ')),
+    ]);
     const child = spawn(this.program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     tie(child);

@@ -10,7 +10,7 @@ import {
   type ReplayProgress,
 } from '@mercury/messaging';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
-import { tableOfLetters, textOfLetter } from './output';
+import { jsonOf, tableOfLetters, textOfLetter } from './output';
 
 interface CommonOptions {
   queue: string;
@@ -74,7 +74,7 @@ export function addDeadCommands(
       withLetters(queue, async (letters) => {
         stopping(letters);
         const page = await letters.list(filterOf(filter), { limit, ...(cursor === undefined ? {} : { cursor }) });
-        if (output === 'json') print(JSON.stringify(page));
+        if (output === 'json') print(jsonOf(page));
         else if (page.letters.length > 0) print(tableOfLetters(page.letters));
         say(`${page.letters.length} of ${page.matched} shown`, page);
         if (page.cursor !== undefined && output === 'table') say(`more: --cursor ${page.cursor}`);
@@ -88,7 +88,7 @@ export function addDeadCommands(
       withLetters(queue, async (letters) => {
         stopping(letters);
         const page = await letters.get(id, { limit, ...(cursor === undefined ? {} : { cursor }) });
-        if (output === 'json') print(JSON.stringify(page));
+        if (output === 'json') print(jsonOf(page));
         else if (page.letters.length > 0) print(page.letters.map(textOfLetter).join('\n\n'));
         if (page.matched === 0) say(`None of the first 10,000 letters has the id ${id}`);
         if (page.matched > page.letters.length) say(`${page.letters.length} of ${page.matched} shown`, page);
@@ -127,7 +127,7 @@ export function addDeadCommands(
           dryRun || found.matched === 0 || yes || found.matched === 1 || (await isConfirmed(found.matched));
         // Only those that were counted, whatever has died since.
         const result = dryRun || !isMeant ? found : await letters.discard({ ...filter, ids: found.ids });
-        if (output === 'json') print(JSON.stringify(result));
+        if (output === 'json') print(jsonOf(result));
         else if (dryRun && found.ids.length > 0) print(found.ids.join('\n'));
         say(dryRun ? `${result.matched} would be discarded` : `${result.discarded} discarded`, result);
         return result.matched === 0 ? EXIT.nothing : EXIT.ok;
@@ -158,7 +158,7 @@ async function shown(
     bar.stop();
     if (first && last) {
       const { id: _id, ...sums } = last;
-      if (output === 'json') print(JSON.stringify(isDry ? first : sums));
+      if (output === 'json') print(jsonOf(isDry ? first : sums));
       else if (isDry && first.matched > 0) print(first.ids?.join('\n') ?? '');
       say(isDry ? `${first.matched} would be replayed` : `${last.replayed} of ${last.matched} replayed`, last);
     }

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { DeadLetter, DeadLetterSummary, FailedAttempt } from '@mercury/messaging';
+import { escapeUnseen, type DeadLetter, type DeadLetterSummary, type FailedAttempt } from '@mercury/messaging';
 
 const LONGEST_CELL = 60;
 const NO_LINES = Object.fromEntries(
@@ -11,6 +11,11 @@ const NO_LINES = Object.fromEntries(
 /** What others wrote must not move the cursor or turn the text around. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
+}
+
+/** For other programs, which may print it again. */
+export function jsonOf(value: object): string {
+  return escapeUnseen(JSON.stringify(value));
 }
 
 /** One line per letter. */

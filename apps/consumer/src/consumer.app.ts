@@ -9,7 +9,12 @@ import { ConsumerModule } from './consumer.module';
 export async function startConsumer(environment: ConsumerEnvironment): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     ConsumerModule.with(environment),
-    new FastifyAdapter({ forceCloseConnections: true }),
+    // Health and metrics are asked for in one packet: who takes longer only holds a connection.
+    new FastifyAdapter({
+      forceCloseConnections: true,
+      requestTimeout: 10_000,
+      http: { connectionsCheckingInterval: 2_000 },
+    }),
     { bufferLogs: true },
   );
   app.useLogger(app.get(Logger));

@@ -19,7 +19,7 @@ class MemorySink implements Sink {
     private readonly journal: unknown[],
   ) {}
 
-  write(level: Level, data: JsonObject): void {
+  async write(level: Level, data: JsonObject): Promise<void> {
     this.journal.push([this.name, level, data]);
   }
 
@@ -57,12 +57,12 @@ describe('BusListener', () => {
   });
 
   it('gives an info event to the sinks that take info', () => {
-    listener.handleInfo({ a: 1 });
+    void listener.handleInfo({ a: 1 });
     expect(journal).toEqual([['all', 'info', { a: 1 }]]);
   });
 
   it('gives a critical event to every sink that takes critical', () => {
-    listener.handleCritical({ a: 1 });
+    void listener.handleCritical({ a: 1 });
     expect(journal).toEqual([
       ['all', 'critical', { a: 1 }],
       ['alarms', 'critical', { a: 1 }],

@@ -15,12 +15,12 @@ export class BusListener extends Logger implements OnApplicationShutdown {
     super({ connections, name: environment.LOGGER_NAME });
   }
 
-  override handleInfo(data: JsonObject): void {
-    this.write('info', data);
+  override handleInfo(data: JsonObject): Promise<void> {
+    return this.write('info', data);
   }
 
-  override handleCritical(data: JsonObject): void {
-    this.write('critical', data);
+  override handleCritical(data: JsonObject): Promise<void> {
+    return this.write('critical', data);
   }
 
   /** Flushed only after the last event: unsubscribe first. */
@@ -29,7 +29,9 @@ export class BusListener extends Logger implements OnApplicationShutdown {
     await Promise.all(this.sinks.map((sink) => sink.close()));
   }
 
-  private write(level: Level, data: JsonObject): void {
-    for (const sink of this.sinks) if (sink.levels.includes(level)) sink.write(level, data);
+  /** The next event comes when every sink has this one: until then the broker keeps the others, within its bounds. */
+  private async write(level: Level, data: JsonObject): Promise<void> {
+    const taking = this.sinks.filter(({ levels }) => levels.includes(level));
+    await Promise.all(taking.map((sink) => sink.write(level, data)));
   }
 }

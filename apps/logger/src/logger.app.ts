@@ -8,7 +8,12 @@ import { LoggerModule } from './logger.module';
 export async function startLogger(environment: LoggerEnvironment): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     LoggerModule.with(environment),
-    new FastifyAdapter({ forceCloseConnections: true }),
+    // Health and metrics are asked for in one packet: who takes longer only holds a connection.
+    new FastifyAdapter({
+      forceCloseConnections: true,
+      requestTimeout: 10_000,
+      http: { connectionsCheckingInterval: 2_000 },
+    }),
     { bufferLogs: true },
   );
   app.useLogger(app.get(Logger));

@@ -1,8 +1,8 @@
-import { statSync } from 'node:fs';
 import { Environment, readEnvironment } from '@mercury/messaging/nest';
 import { ConfigError } from '@mercury/messaging';
 import { IsNotEmpty, IsString } from 'class-validator';
 import { parseSinks } from './sinks';
+import { openProblem } from './sinks/log-file';
 
 export class LoggerEnvironment extends Environment {
   override PORT = 3002;
@@ -28,13 +28,10 @@ export function readLoggerEnvironment(source: NodeJS.ProcessEnv = process.env): 
 function sinkProblemsOf(sinks: string, logFile: string): string[] {
   try {
     const wantsFile = parseSinks(sinks).some(({ name }) => name === 'file');
-    return wantsFile && isFolder(logFile) ? ['LOG_FILE is a folder'] : [];
+    const problem = wantsFile ? openProblem(logFile) : undefined;
+    return problem === undefined ? [] : [`LOG_FILE cannot be opened: ${problem}`];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
   }
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -1,18 +1,17 @@
 import type { Options } from 'amqplib';
 import { ConfigError } from './errors';
+import { LEAST_FRAME_BYTES } from './frame-fit';
 
 /** The longest heartbeat of the protocol, in seconds: a 16-bit number. */
 const LONGEST_HEARTBEAT_S = 65_535;
 const MOST_CHANNELS = 65_535;
 /** Queues are declared side by side, each on a channel of its own; worker, client, scheduler and readers of dead letters have theirs. */
 export const LEAST_CHANNELS = 64;
-/** AMQP 0-9-1 allows 4,096, but a task's headers and its history must fit into one frame. */
-const LEAST_FRAME_BYTES = 8_192;
 const LARGEST_FRAME_BYTES = 2 ** 31 - 1;
 
 /** Where each number of the query goes, and what it may be. Anything else amqplib would ignore, or obey by half. */
 const NUMBERS = {
-  heartbeat: { least: 0, most: LONGEST_HEARTBEAT_S },
+  heartbeat: { least: 1, most: LONGEST_HEARTBEAT_S },
   frameMax: { least: LEAST_FRAME_BYTES, most: LARGEST_FRAME_BYTES },
   channelMax: { least: LEAST_CHANNELS, most: MOST_CHANNELS },
 } as const;
@@ -64,8 +63,9 @@ function readParameter(name: string, values: string[], address: Options.Connect,
   } else if (isNumber(name)) {
     const { least, most } = NUMBERS[name];
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
-    if (!(number >= least && number <= most)) {
-      problems.push(`${name} in rabbitUrl must be a whole number from ${least} to ${most}`);
+    // 0 is what the broker allows.
+    if (number !== 0 && !(number >= least && number <= most)) {
+      problems.push(`${name} in rabbitUrl must be 0, or a whole number from ${least} to ${most}`);
     }
     address[name] = number;
   } else {

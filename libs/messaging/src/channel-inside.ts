@@ -37,6 +37,12 @@ export function isClosing(inside: ChannelInside): boolean {
   return Object.hasOwn(inside, 'sendMessage') || Object.hasOwn(inside.connection, 'sendMethod');
 }
 
+/** What a frame may hold at most, as was negotiated; undefined where amqplib does not tell. */
+export function frameMaxOf(owner: object): number | undefined {
+  const { connection } = owner as { connection?: { frameMax?: unknown } };
+  return typeof connection?.frameMax === 'number' ? connection.frameMax : undefined;
+}
+
 export function writeFrames({ connection, ch }: ChannelInside, frames: Buffer): void {
   connection.sentSinceLastCheck = true;
   connection.channels[ch]?.buffer.write(frames);

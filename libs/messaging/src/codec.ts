@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Message, MessageProperties } from 'amqplib';
+import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { LONGEST_DELAY_MS } from './delay';
 import { DiscardTask, InvalidMessageError } from './errors';
 import type { PublishProperties } from './frames';
@@ -20,6 +21,11 @@ export interface PutOptions {
   id?: string;
   /** The task's type. Default: the body's own `type` field. */
   type?: string;
+  /**
+   * Headers of your own, at most 8 KiB in all: they travel with the task through every attempt, delay, dead letter and replay. Not
+   * those that Mercury and RabbitMQ write themselves, nor `CC` and `BCC`.
+   */
+  headers?: CallerHeaders;
   /** W3C trace context, carried to the handler as a header. */
   traceparent?: string;
   /** The task runs no earlier than after so many milliseconds, at most 30 days. Default: at once. */
@@ -49,7 +55,7 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 /**
  * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
  * @param nowMs when it is put.
- * @throws InvalidMessageError `TASK_INVALID` (body, id, type, traceparent, delayMs or runAt), `BODY_INVALID`, `TASK_TOO_LARGE`.
+ * @throws InvalidMessageError `TASK_INVALID` (body, id, type, headers, traceparent, delayMs or runAt), `BODY_INVALID`, `TASK_TOO_LARGE`.
  */
 export function encodeTask(
   body: unknown,
@@ -69,9 +75,11 @@ export function encodeTask(
   if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
     throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
   }
+  if (options.headers) checkCallerHeaders(options.headers, 'TASK_INVALID');
   const notBeforeMs = notBeforeMsFor(options, nowMs);
   const content = encodeJson(body, 'TASK', maxPayloadBytes);
-  const headers: Record<string, string | number> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };
+  const headers: Record<string, string | number | boolean> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };
+  if (options.headers) Object.assign(headers, options.headers);
   if (options.traceparent !== undefined) headers[HEADER.traceparent] = options.traceparent;
   if (notBeforeMs !== undefined) headers[HEADER.notBeforeMs] = notBeforeMs;
   return {

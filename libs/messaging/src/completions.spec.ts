@@ -102,6 +102,28 @@ describe('Completions', () => {
     expect(await completions.has(taskWith({ signal: lost.signal }))).toBe('unknown');
   });
 
+  it('remember here what the store did not take, say so, and give it to the store when that takes it again', async () => {
+    store.isAway = true;
+    await completions.add(taskWith());
+    expect(completions.problem).toMatchObject({ code: 'COMPLETION_NOT_STORED' });
+    expect(await completions.has(taskWith())).toBe('yes');
+    store.isAway = false;
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(completions.problem).toBeUndefined();
+    const another = new Completions(store, TTL_MS, leaving.signal, (problem) => problems.push(problem));
+    expect(await another.has(taskWith())).toBe('yes');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('remember no more of it than some thousands', async () => {
+    store.isAway = true;
+    for (let id = 0; id < 10_001; id++) await completions.add(taskWith({ id: String(id) }));
+    store.isAway = false;
+    expect(await completions.has(taskWith({ id: '0' }))).toBe('no');
+    expect(await completions.has(taskWith({ id: '1' }))).toBe('yes');
+    leaving.abort();
+  });
+
   it('do not hold up a task that has succeeded when that cannot be stored', async () => {
     store.isAway = true;
     await completions.add(taskWith());

@@ -63,6 +63,19 @@ describe('whole numbers', () => {
   });
 });
 
+describe('frameMax of rabbitUrl', () => {
+  it.each(['', '?frameMax=0', '?frameMax=8192', '?heartbeat=5&frameMax=131072'])('may be as in %p', (query) => {
+    expect(problemsWith({ rabbitUrl: `amqp://localhost${query}` })).toEqual([]);
+  });
+
+  it.each(['1', '4096', '8191'])('is refused as %s: headers would not fit', (frameMax) => {
+    const rabbitUrl = `amqp://localhost,amqp://user:hunter2@localhost?frameMax=${frameMax}`;
+    expect(problemsWith({ rabbitUrl })).toEqual([
+      'frameMax in rabbitUrl must be 0, or a whole number from 8192 to 2147483647',
+    ]);
+  });
+});
+
 describe('retryDelaysMs', () => {
   it.each([[[1]], [[1, 2, 2 ** 31 - 1]]])('may be %p', (retryDelaysMs) => {
     expect(resolveWorker({ ...valid, retryDelaysMs })).toMatchObject({

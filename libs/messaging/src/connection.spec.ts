@@ -45,6 +45,16 @@ function over(given: FakeManager): Connection {
   return new Connection(given as unknown as AmqpConnectionManager);
 }
 
+it('gives no channel whose frames are too small for the headers of tasks, and says what to do', async () => {
+  manager.connect({ connection: { frameMax: 4_096 }, createConfirmChannel: async () => new EventEmitter() });
+  await expect(connection.openChannel()).rejects.toMatchObject({
+    code: 'BROKER_FRAME_TOO_SMALL',
+    message: expect.stringContaining('raise frameMax of rabbitUrl') as string,
+  });
+  manager.connect({ connection: { frameMax: 8_192 }, createConfirmChannel: async () => new EventEmitter() });
+  await expect(connection.openChannel()).resolves.toBeInstanceOf(EventEmitter);
+});
+
 describe('the problem of a connection', () => {
   it('is that it is not connected yet, until it is', () => {
     expect(connection).toMatchObject({ connected: false, problem: { code: 'BROKER_UNREACHABLE' } });

@@ -4,11 +4,13 @@ import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
 import { addressesOf } from './broker-url';
+import { frameMaxOf } from './channel-inside';
 import { systemClock, type Clock } from './clock';
 import type { ResolvedBroker } from './config';
 import { BrokerError } from './errors';
 import { connectionProblem } from './connection-problem';
 import { Events } from './events';
+import { checkFrameMax } from './frame-fit';
 import { backoffMs } from './retry-policy';
 import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
 import { socketOptionsOf, type TlsOptions } from './tls';
@@ -152,11 +154,12 @@ export class Connection {
   /**
    * Opens a channel in confirm mode. Its `error` event is always heard, so that a channel error never crashes the
    * process; `close` tells the owner.
-   * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`.
+   * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`, `BROKER_FRAME_TOO_SMALL`.
    */
   async openChannel(): Promise<ConfirmChannel> {
     const model = this.manager.connection;
     if (!model) throw this.currentProblem ?? new BrokerError('BROKER_UNREACHABLE', 'Not connected to the broker.');
+    checkFrameMax(frameMaxOf(model));
     try {
       const channel = await model.createConfirmChannel();
       channel.on('error', () => undefined);

@@ -12,13 +12,13 @@ import {
 } from './dead-letter';
 import { fittingCount, selection } from './dead-letter-page';
 import { byDeath, isNarrow, matcherOf, pageOf, type DeadLetterFilter, type Page } from './dead-letter-filter';
-import { HeldLetters, reserve, type HeldLetter } from './dead-queue';
+import { LONGEST_HOLD_MS, HeldLetters, reserve, type HeldLetter } from './dead-queue';
 import { BrokerError, DeadLetterError, PublishError, isHopeless, stopped, type MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
 import { Pace } from './pace';
 import { Publisher } from './publisher';
 import { replayOf } from './settlement';
-import { LinkedSignal } from './signals';
+import { LinkedSignal, controllerForMany } from './signals';
 
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
@@ -34,7 +34,6 @@ export const DEAD_LETTER_LIMITS = {
 const DRAIN_TIMEOUT_MS = 5_000;
 /** What one part of a replay holds: bodies that fit into memory, and well within the time that a broker waits for acks. */
 const MOST_HELD_BYTES = 32 * 1_048_576;
-const LONGEST_HOLD_S = 300;
 
 /** How far a reading saw. */
 export interface Sight {
@@ -105,7 +104,7 @@ export class DeadLetters {
   private readonly config: ResolvedDeadLetters;
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
-  private readonly leaving = new AbortController();
+  private readonly leaving = controllerForMany();
   private stopping: Promise<void> | undefined;
 
   /** @throws ConfigError `CONFIG_INVALID`. Does not connect: the first reading does. */
@@ -218,7 +217,7 @@ export class DeadLetters {
       yield { ...sight, replayed, ids: letters.map(({ id }) => id) };
       if (dryRun) return;
       const pace = new Pace(ratePerSecond);
-      for (const ids of portionsOf(letters, ratePerSecond * LONGEST_HOLD_S)) {
+      for (const ids of portionsOf(letters, (ratePerSecond * LONGEST_HOLD_MS) / 1_000)) {
         for await (const id of this.replayPortion(connection, { ...filter, ids }, pace, signal)) {
           replayed += 1;
           yield { ...sight, replayed, id };
@@ -246,6 +245,7 @@ export class DeadLetters {
       for (const letter of sorted(held)) {
         await pace.turn(signal);
         if (signal.aborted) return;
+        held.throwIfLost();
         await this.put(letter.found);
         if (!held.take(letter)) throw lostBeforeAck(letter.found.id);
         yield letter.found.id;
@@ -328,7 +328,7 @@ export class DeadLetters {
   private async connected(): Promise<Connection> {
     this.leaving.signal.throwIfAborted();
     const { consuming } = this.broker.connections;
-    const hopeless = new AbortController();
+    const hopeless = controllerForMany();
     const onFailed = (problem: BrokerError) => isHopeless(problem) && hopeless.abort(problem);
     consuming.events.on('failed', onFailed);
     const late = new BrokerError('BROKER_UNREACHABLE', 'The broker was not reached in time.');

@@ -148,6 +148,20 @@ describe('HeldLetters', () => {
     expect(channel.log).toEqual(['prefetch 2', 'cancel', 'nackAll requeue=true', 'close']);
   });
 
+  it('are lost when the broker cancels the reader: whoever goes on would repeat them', async () => {
+    const channel = new FakeChannel([2]);
+    const reading = read(channel);
+    await jest.advanceTimersByTimeAsync(0);
+    channel.deliver(1, 2);
+    const held = await reading;
+    held.throwIfLost();
+    channel.onMessage(null);
+    expect(() => held.throwIfLost()).toThrow('taken back the letters');
+    expect(held.take(held.letters[0]!)).toBe(false);
+    await held.giveBack();
+    expect(channel.log).not.toContain('ack 1');
+  });
+
   it('tells a missing queue from a broker that fails', async () => {
     const channel = new FakeChannel();
     channel.refusal = refused(404);

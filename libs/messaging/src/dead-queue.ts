@@ -1,16 +1,19 @@
 import type { ConfirmChannel, Message } from 'amqplib';
+import { ackTimeoutMs } from './ack-timeout';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, DeadLetterError, brokerProblem } from './errors';
 import { delay } from './retry-policy';
 import type { Delivery } from './deliveries';
 import { ack, giveBackAll } from './settlement';
 import { deadQueueOf, reserveDeadQueue } from './topology';
-import { anyAborted } from './signals';
+import { anyAborted, controllerForMany } from './signals';
 
 /** Most letters that one reading holds. An explicit prefetch: without one RabbitMQ 4 gives a consumer 2,000. */
 const MOST_HELD = 10_000;
 /** So long may the next letter take: the broker counted it before. */
 const SILENCE_MS = 5_000;
+/** So long a reading holds its letters at most. */
+export const LONGEST_HOLD_MS = 300_000;
 /** So long may the broker take until what was given back is in the queue again. */
 const BACK_MS = 5_000;
 const LOOK_EVERY_MS = 10;
@@ -54,7 +57,7 @@ export class HeldLetters<Found> {
   private takenCount = 0;
   private lateCount = 0;
   private consumerTag: string | undefined;
-  private readonly lost = new AbortController();
+  private readonly lost = controllerForMany();
 
   private constructor(
     private readonly channel: ConfirmChannel,
@@ -96,6 +99,11 @@ export class HeldLetters<Found> {
     }
   }
 
+  /** To be asked before anything is done for a letter. @throws BrokerError `BROKER_CHANNEL_LOST` when the letters are back in the queue. */
+  throwIfLost(): void {
+    this.lost.signal.throwIfAborted();
+  }
+
   /** Takes a letter out of the queue. Resolves to false when the channel was lost: the letter is back in the queue. */
   take(letter: HeldLetter<Found>): boolean {
     const taken = ack(letter.delivery);
@@ -134,9 +142,11 @@ export class HeldLetters<Found> {
     if (wanted === 0) return;
     // Exactly so many: when they are here, nothing more is under way that would have to find its consumer.
     await this.channel.prefetch(wanted, false);
-    const complete = new AbortController();
+    const complete = controllerForMany();
     const silence = setTimeout(() => complete.abort(), SILENCE_MS);
     const onMessage = (message: Message | null) => {
+      // The broker has taken the letters back, as it does when they are held for too long: who goes on would repeat them.
+      if (!message) this.lost.abort(takenBack(this.deadQueue));
       // Letters that died meanwhile come in the place of those that were taken out. They go back, too.
       if (complete.signal.aborted) return void (this.lateCount += message ? 1 : 0);
       if (message) this.remember(message);
@@ -144,7 +154,9 @@ export class HeldLetters<Found> {
       if (!message || this.heldCount >= wanted) complete.abort();
     };
     try {
-      ({ consumerTag: this.consumerTag } = await this.channel.consume(this.deadQueue, onMessage));
+      // From RabbitMQ 3.12 on a consumer may say it itself, whatever the policy of the queue is.
+      const args = { 'x-consumer-timeout': ackTimeoutMs(LONGEST_HOLD_MS) };
+      ({ consumerTag: this.consumerTag } = await this.channel.consume(this.deadQueue, onMessage, { arguments: args }));
       await anyAborted(complete.signal, this.lost.signal, signal);
       this.lost.signal.throwIfAborted();
       signal.throwIfAborted();
@@ -160,6 +172,11 @@ export class HeldLetters<Found> {
     const delivery = { message: { ...message, content: NO_CONTENT }, channel: this.channel, lost: this.lost.signal };
     this.letters.push({ found, delivery });
   }
+}
+
+function takenBack(deadQueue: string): BrokerError {
+  const message = `The broker has taken back the letters of "${deadQueue}", as it does when they are held for too long (consumer_timeout).`;
+  return new BrokerError('BROKER_CHANNEL_LOST', message);
 }
 
 function missing(deadQueue: string, cause: unknown): unknown {

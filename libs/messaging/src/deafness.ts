@@ -20,10 +20,9 @@ export class Deafness {
   private looksNeeded = LOOKS;
 
   /** It consumes anew. */
-  begin(): this {
+  begin(): void {
     this.hasHeard = false;
     this.silentLooks = 0;
-    return this;
   }
 
   /** A message came. */

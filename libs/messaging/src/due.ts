@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
+
 import type { ConfirmChannel, Message } from 'amqplib';
 import { identify } from './codec';
 import type { Clock } from './clock';
@@ -12,7 +12,7 @@ import { Deliveries, type Delivery } from './deliveries';
 import type { Settlement } from './settlement';
 import { HEADER } from './task';
 import { dueQueueOf } from './topology';
-import { LinkedSignal } from './signals';
+import { LinkedSignal, controllerForMany } from './signals';
 
 /** So many delayed tasks a worker moves or holds at once, beside its capacity. It bounds their memory, too. */
 const PREFETCH = 100;
@@ -96,11 +96,10 @@ export class DueTasks {
     over: AbortSignal,
     onConsuming: () => void,
   ): Promise<void> {
-    const closed = new AbortController();
+    const closed = controllerForMany();
     const lost = new LinkedSignal([closed.signal, gone]);
     const deliveries = new Deliveries(channel, lost.signal);
-    const releasing = new AbortController();
-    setMaxListeners(0, lost.signal, releasing.signal);
+    const releasing = controllerForMany();
     let end: (problem?: MercuryError) => void = () => undefined;
     const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
     const onOver = () => end();
@@ -111,9 +110,9 @@ export class DueTasks {
       closed.abort();
       end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for delayed tasks was lost.'));
     });
-    const deafness = this.deafness.begin();
+    this.deafness.begin();
     const onMessage = (message: Message | null) => {
-      deafness.heard();
+      this.deafness.heard();
       if (!message)
         return end(new BrokerError('BROKER_CHANNEL_LOST', `The broker cancelled: "${this.queue}" deleted?`));
       const moved = this.move(deliveries.of(message), releasing.signal).finally(() => this.onTheirWay.delete(moved));
@@ -126,7 +125,7 @@ export class DueTasks {
       onConsuming();
       this.currentProblem = undefined;
       const hasRoom = () => this.onTheirWay.size < PREFETCH;
-      void untilDeaf(channel, this.queue, deafness, hasRoom, lost.signal, over).then((deaf) => {
+      void untilDeaf(channel, this.queue, this.deafness, hasRoom, lost.signal, over).then((deaf) => {
         if (deaf) end(deaf);
       });
       const problem = await ended;

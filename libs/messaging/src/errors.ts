@@ -57,11 +57,16 @@ export class PublishError extends MercuryError {
 
 /**
  * The broker cannot be used now: `BROKER_UNREACHABLE`, `BROKER_ACCESS_REFUSED`, `BROKER_TLS_FAILED`, `BROKER_BLOCKED`,
- * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_CHANNEL_LOST`.
+ * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_FRAME_TOO_SMALL`, `BROKER_CHANNEL_LOST`.
  */
 export class BrokerError extends MercuryError {}
 
-const HOPELESS = new Set(['BROKER_ACCESS_REFUSED', 'BROKER_TLS_FAILED', 'BROKER_TOPOLOGY_MISMATCH']);
+const HOPELESS = new Set([
+  'BROKER_ACCESS_REFUSED',
+  'BROKER_TLS_FAILED',
+  'BROKER_TOPOLOGY_MISMATCH',
+  'BROKER_FRAME_TOO_SMALL',
+]);
 
 /** Whether it does not go away by itself: who waits for a start is told. */
 export function isHopeless({ code }: MercuryError): boolean {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
+import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { decodeJsonObject, encodeJson } from './codec';
 import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
@@ -17,12 +18,13 @@ import { Publisher } from './publisher';
 import { backoffMs, delay, within } from './retry-policy';
 import { Gaps, Sequence } from './sequence';
 import type { JsonObject } from './task';
-import { anyAborted } from './signals';
+import { anyAborted, controllerForMany } from './signals';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 const SUBSCRIBE_AGAIN_CAP_MS = 5_000;
 /** One stuck subscriber must not fill the broker: beyond this its oldest events are dropped. */
 const MOST_QUEUED_EVENTS = 100_000;
+const MOST_QUEUED_BYTES = 128 * 1_048_576;
 const EVENT_PREFETCH = 100;
 const BIND_AGAIN_MS = 10_000;
 
@@ -37,11 +39,12 @@ export interface BusEvent {
 /** One reason to receive an event: a key or pattern, or for a headers bus the headers with `x-match`. */
 export interface Binding {
   key?: string;
-  headers?: Readonly<Record<string, string | number | boolean>>;
+  headers?: CallerHeaders;
 }
 
 export interface PublishEventOptions {
-  headers?: Readonly<Record<string, string | number | boolean>>;
+  /** At most 8 KiB in all. */
+  headers?: CallerHeaders;
   /** Fail with `PUBLISH_RETURNED` when nobody is subscribed to the key. Default false: no listener is no error. */
   mandatory?: boolean;
 }
@@ -140,7 +143,7 @@ export class EventBus {
     if (this.stopping) throw stopped('bus');
     for (const { key = '', headers } of bindings) checkRouting(key, headers);
     const { consuming } = this.broker.connections;
-    const closed = new AbortController();
+    const closed = controllerForMany();
     // Lives as long as the subscription: what a lost connection cost is noticed, too.
     const gaps = new Gaps();
     const handle = (event: BusEvent) => {
@@ -240,13 +243,17 @@ export class EventBus {
     handler: (event: BusEvent) => unknown,
     closed: AbortSignal,
   ): Promise<AbortSignal> {
-    const lost = new AbortController();
+    const lost = controllerForMany();
     channel.once('close', () => lost.abort());
     await this.declareExchange(channel);
     const { queue } = await channel.assertQueue('', {
       exclusive: true,
       durable: false,
-      arguments: { 'x-max-length': MOST_QUEUED_EVENTS, 'x-overflow': 'drop-head' },
+      arguments: {
+        'x-max-length': MOST_QUEUED_EVENTS,
+        'x-max-length-bytes': MOST_QUEUED_BYTES,
+        'x-overflow': 'drop-head',
+      },
     });
     const bindAll = async () => {
       for (const { key, headers } of bindings) await channel.bindQueue(queue, this.config.name, key ?? '', headers);
@@ -314,15 +321,9 @@ export class EventBus {
 }
 
 /** Refused by the broker they would close the channel, or the connection with all that is on it. */
-function checkRouting(key: unknown, headers: Readonly<Record<string, unknown>> = {}): void {
+function checkRouting(key: unknown, headers: CallerHeaders = {}): void {
   if (typeof key !== 'string' || Buffer.byteLength(key) > 255) {
     throw new InvalidMessageError('EVENT_INVALID', 'A key is a string of at most 255 bytes.');
   }
-  for (const [name, value] of Object.entries(headers)) {
-    const fits = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
-    if (!fits || Buffer.byteLength(name) > 255 || name === 'CC' || name === 'BCC') {
-      const message = `Header "${name}" must be a string, a boolean or a finite number, and must not be CC or BCC.`;
-      throw new InvalidMessageError('EVENT_INVALID', message);
-    }
-  }
+  checkCallerHeaders(headers, 'EVENT_INVALID');
 }

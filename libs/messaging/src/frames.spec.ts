@@ -1,6 +1,14 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { ACK_FRAME_BYTES, mostFrameBytes, writeAck, writePublish, type PublishProperties } from './frames';
+import {
+  ACK_FRAME_BYTES,
+  bodyFrameBytes,
+  headerFrameBytes,
+  mostHeadBytes,
+  writeAck,
+  writePublish,
+  type PublishProperties,
+} from './frames';
 
 /** amqplib's own encoders, which it does not export: what they write is what ours has to write. */
 interface Encoders {
@@ -18,7 +26,8 @@ const FRAME_MAX = 4_096;
 
 function ours(properties: PublishProperties, content: Buffer, exchange = 'mercury.tasks', key = 'reports'): Buffer {
   const what = { exchange, properties, content };
-  const target = Buffer.alloc(3 + mostFrameBytes(what, key, FRAME_MAX) + content.length, 0xee);
+  const most = mostHeadBytes(what, key) + bodyFrameBytes(content, FRAME_MAX) + content.length;
+  const target = Buffer.alloc(3 + most, 0xee);
   const end = writePublish(target, 3, CHANNEL, what, key, FRAME_MAX);
   expect(target.subarray(0, 3)).toEqual(Buffer.alloc(3, 0xee));
   return target.subarray(3, end);
@@ -65,9 +74,29 @@ it.each<[string, PublishProperties]>([
     'with texts as long as they may be',
     { messageId: 'x'.repeat(255), type: 'ü'.repeat(127), headers: { ['n'.repeat(255)]: 'v' } },
   ],
+  ['with whom to answer', { ...task, priority: 9, correlationId: 'c-1', replyTo: 'réponses' }],
+  [
+    'with every header that other programs have',
+    {
+      headers: {
+        nested: { a: { b: [1, 'x', null, true, { c: -0.5 }] }, empty: {} },
+        list: [],
+        bytes: Buffer.from([0xff, 0xfe, 0]),
+        when: { '!': 'timestamp', value: 1_772_000_000 },
+        price: { '!': 'decimal', value: { places: 2, digits: 314 } },
+        none: null,
+        large: 2 ** 62,
+        largest: -(2 ** 63),
+        beyond: 2 ** 64,
+      },
+    },
+  ],
   ['with times of any size', { timestamp: 2 ** 52 + 1, headers: { 'x-first-failed-at-ms': 8.64e15 } }],
 ])('writes a message %s as amqplib does, byte for byte', (_what, properties) => {
   expect(ours(properties, body)).toEqual(theirs(properties, body));
+  const empty = Buffer.alloc(0);
+  const methodBytes = ours({}, empty).length - headerFrameBytes({});
+  expect(headerFrameBytes(properties)).toBe(ours(properties, empty).length - methodBytes);
 });
 
 it.each([0, 1, FRAME_MAX - 9, FRAME_MAX - 8, FRAME_MAX - 7, 3 * FRAME_MAX])(
@@ -82,6 +111,9 @@ it.each<[string, PublishProperties]>([
   ['a text of more than 255 bytes', { type: 'ü'.repeat(128) }],
   ['a header name of more than 255 bytes', { headers: { ['n'.repeat(256)]: 1 } }],
   ['a header of a type that there is not', { headers: { a: Symbol('no') } }],
+  ['a table that amqplib has no form for', { headers: { a: { '!': 'timestamp', value: 'now' } } }],
+  ['a table with a name that means a type', { headers: { a: [{ '!': 'x' }] } }],
+  ['a list with nothing in it', { headers: { a: [undefined] } }],
   ['headers that do not fit into a frame', { headers: { a: 'x'.repeat(FRAME_MAX) } }],
 ])('refuses %s', (_what, properties) => {
   expect(() => ours(properties, body)).toThrow(RangeError);

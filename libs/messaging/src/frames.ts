@@ -1,9 +1,20 @@
 import type { Options } from 'amqplib';
+import { UnwritableError, fieldBytes, valueBytes, writeInteger64, writeShortString, writeTable } from './field-table';
 
 /** The properties that Mercury's messages have, and no others: what is not written here would be lost without a word. */
 export type PublishProperties = Pick<
   Options.Publish,
-  'contentType' | 'contentEncoding' | 'headers' | 'messageId' | 'timestamp' | 'type' | 'appId' | 'mandatory'
+  | 'contentType'
+  | 'contentEncoding'
+  | 'headers'
+  | 'priority'
+  | 'correlationId'
+  | 'replyTo'
+  | 'messageId'
+  | 'timestamp'
+  | 'type'
+  | 'appId'
+  | 'mandatory'
 > & { deliveryMode?: 1 | 2 };
 
 /** What is published. */
@@ -11,6 +22,8 @@ export interface Publication {
   exchange: string;
   properties: PublishProperties;
   content: Buffer;
+  /** It is stored elsewhere already and has to get on: what of its headers does not fit into a frame stays behind. */
+  isStored?: boolean;
 }
 
 const METHOD_FRAME = 1;
@@ -28,8 +41,10 @@ export const ACK_FRAME_BYTES = 21;
 const MOST_BYTES_PER_CHARACTER = 3;
 /** Everything but the texts: frames, flags, lengths, numbers. */
 const FIXED_BYTES = 128;
+/** Length of the name, type and length of the value, or the value itself. */
 const BYTES_PER_HEADER = 16;
-const LONGEST_SHORT_STRING = 255;
+/** Class, weight, size of the content, flags. */
+const HEADER_FIXED_BYTES = 14;
 const NO_HEADERS = {};
 
 /** Which of the properties there are (AMQP 0-9-1, section 4.2.6.1, in the order in which they are written). */
@@ -38,34 +53,58 @@ const FLAG = {
   contentEncoding: 1 << 14,
   headers: 1 << 13,
   deliveryMode: 1 << 12,
+  priority: 1 << 11,
+  correlationId: 1 << 10,
+  replyTo: 1 << 9,
   messageId: 1 << 7,
   timestamp: 1 << 6,
   type: 1 << 5,
   appId: 1 << 3,
 };
 
-/** So many bytes the frames of a publish need at most, but for its content. */
-export function mostFrameBytes(what: Publication, routingKey: string, frameMax: number): number {
-  const { exchange, properties, content } = what;
-  const { contentType, contentEncoding, messageId, type, appId } = properties;
+/** So many bytes the method and the header frame of a publish need at most. Cheap: it is asked for each message. */
+export function mostHeadBytes({ exchange, properties }: Publication, routingKey: string): number {
+  const { contentType, contentEncoding, correlationId, replyTo, messageId, type, appId } = properties;
   let characters = exchange.length + routingKey.length;
   characters += (contentType?.length ?? 0) + (contentEncoding?.length ?? 0) + (messageId?.length ?? 0);
-  characters += (type?.length ?? 0) + (appId?.length ?? 0);
+  characters += (correlationId?.length ?? 0) + (replyTo?.length ?? 0) + (type?.length ?? 0) + (appId?.length ?? 0);
   let headers = 0;
+  let nested = 0;
   const values = (properties.headers ?? NO_HEADERS) as Readonly<Record<string, unknown>>;
   for (const name of Object.keys(values)) {
     const value = values[name];
     headers += 1;
-    characters += name.length + (typeof value === 'string' ? value.length : 0);
+    characters += name.length;
+    if (typeof value === 'string') characters += value.length;
+    else if (typeof value === 'object') nested += valueBytes(value);
   }
-  const bodyFrames = Math.ceil(content.length / (frameMax - FRAME_BYTES));
-  return FIXED_BYTES + characters * MOST_BYTES_PER_CHARACTER + headers * BYTES_PER_HEADER + bodyFrames * FRAME_BYTES;
+  return FIXED_BYTES + characters * MOST_BYTES_PER_CHARACTER + headers * BYTES_PER_HEADER + nested;
+}
+
+/** So many bytes the frames of a content need beside it. */
+export function bodyFrameBytes(content: Buffer, frameMax: number): number {
+  return Math.ceil(content.length / (frameMax - FRAME_BYTES)) * FRAME_BYTES;
+}
+
+/** Exactly so many bytes the header frame takes that tells these properties. The protocol cannot split it. */
+export function headerFrameBytes(properties: PublishProperties): number {
+  const { contentType, contentEncoding, correlationId, replyTo, messageId, type, appId } = properties;
+  let bytes = FRAME_BYTES + HEADER_FIXED_BYTES;
+  for (const text of [contentType, contentEncoding, correlationId, replyTo, messageId, type, appId]) {
+    if (text !== undefined) bytes += 1 + Buffer.byteLength(text);
+  }
+  if (properties.deliveryMode !== undefined) bytes += 1;
+  if (properties.priority !== undefined) bytes += 1;
+  if (properties.timestamp !== undefined) bytes += 8;
+  const headers = properties.headers as Readonly<Record<string, unknown>> | undefined;
+  if (headers) for (const name of Object.keys(headers)) bytes += fieldBytes(name, headers[name]);
+  return headers ? bytes + 4 : bytes;
 }
 
 /**
  * Writes a publish as the protocol wants it: method, header and body frames (AMQP 0-9-1, basic.publish). Only properties that
  * Mercury uses. Returns where it ends.
- * @throws RangeError for a text that is too long for its field, or headers that do not fit into a frame.
+ * @throws UnwritableError for a text that is too long for its field, or headers that do not fit into a frame.
  */
 export function writePublish(
   target: Buffer,
@@ -91,7 +130,7 @@ export function writePublish(
   target.writeUInt32BE(content.length, header + 8);
   const headerEnd = endFrame(target, end, writeProperties(target, header + 12, properties));
   if (headerEnd - end > frameMax)
-    throw new RangeError(`The properties take ${headerEnd - end} bytes; a frame has ${frameMax}.`);
+    throw new UnwritableError(`The properties take ${headerEnd - end} bytes; a frame has ${frameMax}.`);
   end = headerEnd;
 
   const mostPerFrame = frameMax - FRAME_BYTES;
@@ -132,7 +171,8 @@ function endFrame(target: Buffer, start: number, end: number): number {
 }
 
 function writeProperties(target: Buffer, start: number, properties: PublishProperties): number {
-  const { contentType, contentEncoding, deliveryMode, messageId, timestamp, type, appId } = properties;
+  const { contentType, contentEncoding, deliveryMode, priority, correlationId, replyTo } = properties;
+  const { messageId, timestamp, type, appId } = properties;
   const headers = properties.headers as Readonly<Record<string, unknown>> | undefined;
   let flags = 0;
   let end = start + 2;
@@ -146,11 +186,23 @@ function writeProperties(target: Buffer, start: number, properties: PublishPrope
   }
   if (headers !== undefined) {
     flags |= FLAG.headers;
-    end = writeHeaders(target, end, headers);
+    end = writeTable(target, end, headers);
   }
   if (deliveryMode !== undefined) {
     flags |= FLAG.deliveryMode;
     target[end++] = deliveryMode;
+  }
+  if (priority !== undefined) {
+    flags |= FLAG.priority;
+    target[end++] = priority;
+  }
+  if (correlationId !== undefined) {
+    flags |= FLAG.correlationId;
+    end = writeShortString(target, end, correlationId);
+  }
+  if (replyTo !== undefined) {
+    flags |= FLAG.replyTo;
+    end = writeShortString(target, end, replyTo);
   }
   if (messageId !== undefined) {
     flags |= FLAG.messageId;
@@ -170,62 +222,4 @@ function writeProperties(target: Buffer, start: number, properties: PublishPrope
   }
   target.writeUInt16BE(flags, start);
   return end;
-}
-
-function writeHeaders(target: Buffer, start: number, headers: Readonly<Record<string, unknown>>): number {
-  let end = start + 4;
-  for (const name of Object.keys(headers)) {
-    const value = headers[name];
-    if (value !== undefined) end = writeHeaderValue(target, writeShortString(target, end, name), value);
-  }
-  target.writeUInt32BE(end - start - 4, start);
-  return end;
-}
-
-/** Numbers in the smallest type that holds them, as amqplib writes them: it is what readers have seen so far. */
-function writeHeaderValue(target: Buffer, start: number, value: unknown): number {
-  if (typeof value === 'string') return writeLongString(target, tag(target, start, 'S'), value);
-  if (typeof value === 'boolean') return target.writeUInt8(value ? 1 : 0, tag(target, start, 't'));
-  if (typeof value !== 'number') throw new RangeError(`A header cannot be of type ${typeof value}.`);
-  if (!Number.isSafeInteger(value)) return target.writeDoubleBE(value, tag(target, start, 'd'));
-  if (value >= -0x80 && value < 0x80) return target.writeInt8(value, tag(target, start, 'b'));
-  if (value >= -0x8000 && value < 0x8000) return target.writeInt16BE(value, tag(target, start, 's'));
-  if (value >= -0x80000000 && value < 0x80000000) return target.writeInt32BE(value, tag(target, start, 'I'));
-  return writeInteger64(target, tag(target, start, 'l'), value);
-}
-
-function tag(target: Buffer, start: number, type: string): number {
-  target[start] = type.charCodeAt(0);
-  return start + 1;
-}
-
-/** In two halves: a BigInt would cost more than all the rest. */
-function writeInteger64(target: Buffer, start: number, value: number): number {
-  target.writeInt32BE(Math.floor(value / 0x1_0000_0000), start);
-  return target.writeUInt32BE(value >>> 0, start + 4);
-}
-
-function writeShortString(target: Buffer, start: number, text: string): number {
-  const end = writeText(target, start + 1, text);
-  const bytes = end - start - 1;
-  if (bytes > LONGEST_SHORT_STRING)
-    throw new RangeError(`A text of ${bytes} bytes does not fit into ${LONGEST_SHORT_STRING}.`);
-  target[start] = bytes;
-  return end;
-}
-
-function writeLongString(target: Buffer, start: number, text: string): number {
-  const end = start + 4 + target.write(text, start + 4);
-  target.writeUInt32BE(end - start - 4, start);
-  return end;
-}
-
-/** Most are short and ASCII: then this is faster than to leave JavaScript. */
-function writeText(target: Buffer, start: number, text: string): number {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 0x7f || index === LONGEST_SHORT_STRING) return start + target.write(text, start);
-    target[start + index] = code;
-  }
-  return start + text.length;
 }

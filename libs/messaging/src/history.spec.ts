@@ -24,11 +24,14 @@ describe('the history of a task', () => {
     expect(JSON.parse(after([failed(1)]) ?? '')).toEqual({ attempts: [failed(1)], omitted: 0 });
   });
 
-  it('drops attempts in the middle when it grows too long, and counts them', () => {
+  it('drops stacks and then attempts in the middle when it grows too long, the oldest first, and counts them', () => {
     const many = Array.from({ length: 500 }, (_, index) => failed(index + 1));
     const header = after(many) ?? '';
     expect(Buffer.byteLength(header)).toBeLessThanOrEqual(MOST_BYTES);
     const { attempts, omitted } = decodeHistory(header);
+    expect(attempts.map(({ stack }) => stack !== undefined)).toEqual(
+      attempts.map((_, index) => index === 0 || index === attempts.length - 1),
+    );
     expect(attempts.length + omitted).toBe(500);
     expect(attempts.length).toBeGreaterThan(20);
     expect(attempts[0]?.attempt).toBe(1);
@@ -45,6 +48,23 @@ describe('the history of a task', () => {
     const { attempts, omitted } = decodeHistory(header);
     expect(attempts.length + omitted).toBe(10);
     expect(attempts.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it.each([14_000, 8_000, 4_000, 2_000, 1_024])('fits into %d bytes, with its first and its last attempt', (most) => {
+    const texts = { message: '"'.repeat(500), code: '\u0000'.repeat(100), worker: '€'.repeat(100) };
+    const many = Array.from({ length: 30 }, (_, index) => failed(index + 1, index % 2 ? texts : {}));
+    const header = encodeHistory({ attempts: many, omitted: 5 }, most);
+    expect(Buffer.byteLength(header)).toBeLessThanOrEqual(most);
+    const { attempts, omitted } = decodeHistory(header);
+    expect([attempts[0]?.attempt, attempts.at(-1)?.attempt, attempts.length + omitted]).toEqual([1, 30, 35]);
+  });
+
+  it('keeps all attempts as long as the stacks in the middle are enough', () => {
+    const many = Array.from({ length: 10 }, (_, index) => failed(index + 1));
+    const whole = Buffer.byteLength(encodeHistory({ attempts: many, omitted: 0 }));
+    const { attempts, omitted } = decodeHistory(encodeHistory({ attempts: many, omitted: 0 }, whole - 60));
+    expect(omitted).toBe(0);
+    expect(attempts.filter(({ stack }) => !stack).map(({ attempt }) => attempt)).toEqual([2, 3]);
   });
 
   it.each<[string, unknown]>([

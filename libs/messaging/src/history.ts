@@ -23,6 +23,12 @@ export interface History {
 
 /** The broker takes 128 KiB of headers (RabbitMQ docs, frame_max); people read less. */
 const MOST_BYTES = 16 * 1_024;
+/** Of two attempts, whatever is in them. */
+export const LEAST_HISTORY_BYTES = 1_024;
+/** `{"attempts":[],"omitted":}` and the number. */
+const ENVELOPE_BYTES = 42;
+const SHORT_MESSAGE = 100;
+const SHORT_CODE = 50;
 const LONGEST_CODE = 100;
 const LONGEST_MESSAGE = 500;
 const LONGEST_WORKER = 100;
@@ -59,14 +65,47 @@ export function decodeHistory(header: unknown): History {
   };
 }
 
-/** The history as JSON of at most 16 KiB: attempts in the middle give way, and are counted. */
-export function encodeHistory({ attempts, omitted }: History): string {
+/**
+ * The history as JSON of at most so many bytes. Of the attempts in the middle first the stacks give way, then they themselves,
+ * the oldest first, and are counted; the first and the last stay, without their stacks and texts if need be.
+ */
+export function encodeHistory({ attempts, omitted }: History, mostBytes = MOST_BYTES): string {
   const kept = attempts.flatMap(readAttempt);
-  const encode = () => JSON.stringify({ attempts: kept, omitted: omitted + attempts.length - kept.length });
-  while (kept.length > 2 && Buffer.byteLength(encode()) > MOST_BYTES) kept.splice(1, 1);
-  // Two attempts whose texts are all escapes can still be too long; without their stacks they never are.
-  if (Buffer.byteLength(encode()) > MOST_BYTES) for (const attempt of kept) delete attempt.stack;
-  return encode();
+  const sizes = kept.map(sizeOf);
+  let bytes = ENVELOPE_BYTES + sizes.reduce((sum, size) => sum + size, 0);
+  const shorten = (index: number, cut: (attempt: FailedAttempt) => void) => {
+    const attempt = kept[index];
+    if (!attempt || bytes <= mostBytes) return;
+    cut(attempt);
+    bytes += sizeOf(attempt) - (sizes[index] ?? 0);
+    sizes[index] = sizeOf(attempt);
+  };
+  for (let index = 1; index < kept.length - 1; index++) shorten(index, cutStack);
+  let left = 1;
+  for (; left < kept.length - 1 && bytes > mostBytes; left++) bytes -= sizes[left] ?? 0;
+  const ends = [0, kept.length - 1];
+  for (const cut of [cutStack, cutMessage, cutMessage, cutRest]) for (const index of ends) shorten(index, cut);
+  kept.splice(1, left - 1);
+  return JSON.stringify({ attempts: kept, omitted: omitted + attempts.length - kept.length });
+}
+
+/** With the comma behind it. */
+function sizeOf(attempt: FailedAttempt): number {
+  return Buffer.byteLength(JSON.stringify(attempt)) + 1;
+}
+
+function cutStack(attempt: FailedAttempt): void {
+  delete attempt.stack;
+}
+
+function cutMessage(attempt: FailedAttempt): void {
+  attempt.message = attempt.message.slice(0, attempt.message.length > SHORT_MESSAGE ? SHORT_MESSAGE : 0);
+}
+
+/** What is left has at most 450 bytes, whatever is in it. */
+function cutRest(attempt: FailedAttempt): void {
+  delete attempt.worker;
+  attempt.code = attempt.code.slice(0, SHORT_CODE);
 }
 
 /** The header of a task whose next attempt has failed. */

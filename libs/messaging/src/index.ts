@@ -25,6 +25,7 @@ export {
   type Subscription,
 } from './event-bus';
 export { HEADER, payloadOf, type JsonObject, type Task } from './task';
+export type { CallerHeaders } from './caller-headers';
 export type { PutOptions } from './codec';
 export type { Outcome, Failure } from './outcome';
 export type { TaskRunner } from './execution';
@@ -53,6 +54,7 @@ export { tlsFrom, type TlsOptions, type TlsVariables } from './tls';
 export type { KeyStore } from './key-store';
 export { MemoryKeyStore } from './memory-key-store';
 export { RedisKeyStore } from './redis-key-store';
+export { escapeUnseen } from './json-text';
 export type { Clock } from './clock';
 export { Connection, type Connections } from './connection';
 export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './delay';

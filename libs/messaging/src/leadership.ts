@@ -4,7 +4,7 @@ import type { EncodedTask } from './codec';
 import { BrokerError, MercuryError, PublishError, brokerProblem } from './errors';
 import { decodeState, encodeState, mergeState, type ScheduleState } from './schedule-state';
 import { EXCHANGE, scheduleQueueOf } from './topology';
-import { anyAborted } from './signals';
+import { anyAborted, controllerForMany } from './signals';
 
 const CANCELLED = 'The broker cancelled the consumer of the schedule queue: it was deleted or moved.';
 
@@ -15,8 +15,8 @@ const CANCELLED = 'The broker cancelled the consumer of the schedule queue: it w
  * be it that it stood still or that its connection was cut, cannot reach the queue any more.
  */
 export class Leadership {
-  private readonly ending = new AbortController();
-  private readonly leading = new AbortController();
+  private readonly ending = controllerForMany();
+  private readonly leading = controllerForMany();
   /** Unacked, oldest first. */
   private held: Message[] = [];
   /** The newest state that the broker has confirmed. */

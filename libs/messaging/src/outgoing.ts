@@ -1,18 +1,14 @@
 import type { PublishError } from './errors';
-import type { PublishProperties } from './frames';
+import type { Publication } from './frames';
 
 /** What waits for a connection is bounded, too: more is refused at once instead of filling the memory. */
 const MOST_WAITING = 20_000;
 const MOST_WAITING_BYTES = 64 * 1_048_576;
 
 /** A message to be published. */
-export interface Outgoing {
-  exchange: string;
+export interface Outgoing extends Publication {
   /** A function is asked at the moment of sending: what waits for a connection may belong elsewhere by then. */
   routingKey: string | (() => string);
-  content: Buffer;
-  /** `mandatory`: it is a failure when no queue takes the message. */
-  properties: PublishProperties;
   /** Once sent, waits for its confirm as long as the channel lives: sending it again would only make copies. */
   patient?: boolean;
 }

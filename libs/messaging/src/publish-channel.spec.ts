@@ -90,6 +90,42 @@ it('leaves nothing of a message behind that could not be written', async () => {
   expect(inside.confirms).toHaveLength(1);
 });
 
+describe('where frames are small', () => {
+  const history = JSON.stringify({
+    attempts: Array.from({ length: 60 }, (_, index) => ({ attempt: index + 1, code: 'X', message: 'x'.repeat(200) })),
+    omitted: 0,
+  });
+  const stored = { ...message('a'), isStored: true, properties: { headers: { 'x-attempt': 7, 'x-history': history } } };
+
+  it('writes of what is stored already as much as fits into one', async () => {
+    inside.connection.frameMax = 8_192;
+    new PublishChannel(inside as unknown as ConfirmChannel).publish(stored, 'key', () => undefined);
+    await turn();
+    const written = Buffer.concat(inside.written);
+    const methodEnd = 8 + written.readUInt32BE(3);
+    expect(written.readUInt32BE(methodEnd + 3) + 8).toBeLessThanOrEqual(8_192);
+    expect(written.toString('latin1')).toMatch(/"attempt":1,.*"attempt":60,/);
+  });
+
+  it('gives amqplib no more than fits, either', () => {
+    const published: { headers: Record<string, string> }[] = [];
+    const publish = (...args: unknown[]) => published.push(args[3] as { headers: Record<string, string> });
+    const other = { publish, connection: { frameMax: 8_192 } };
+    new PublishChannel(other as unknown as ConfirmChannel).publish(stored, 'key', () => undefined);
+    expect(published[0]!.headers['x-history']!.length).toBeLessThan(8_192);
+    expect(published[0]!.headers['x-history']).toMatch(/"attempt":1,.*"attempt":60,/);
+  });
+
+  it('refuses what is new and does not fit, and leaves nothing of it behind', async () => {
+    inside.connection.frameMax = 8_192;
+    const small = new PublishChannel(inside as unknown as ConfirmChannel);
+    const large = { ...message('a'), properties: { headers: { large: 'x'.repeat(5_000) } } };
+    expect(() => small.publish(large, 'key', () => undefined)).toThrow('at most 4096 fit');
+    await turn();
+    expect([inside.written, inside.confirms]).toEqual([[], []]);
+  });
+});
+
 it.each<[string, () => void]>([
   ['closes', () => Object.assign(inside, { sendMessage: () => undefined })],
   ['has closed', () => (inside.connection.channels[1] = null)],

@@ -1,6 +1,14 @@
 import type { ConfirmChannel } from 'amqplib';
-import { insideOf, isClosing, writeFrames, type ChannelInside, type ConfirmCallback } from './channel-inside';
-import { mostFrameBytes, writePublish, type Publication } from './frames';
+import {
+  frameMaxOf,
+  insideOf,
+  isClosing,
+  writeFrames,
+  type ChannelInside,
+  type ConfirmCallback,
+} from './channel-inside';
+import { fittedTo } from './frame-fit';
+import { bodyFrameBytes, mostHeadBytes, writePublish, type Publication } from './frames';
 
 const CHUNK_BYTES = 65_536;
 
@@ -11,6 +19,7 @@ const CHUNK_BYTES = 65_536;
  */
 export class PublishChannel {
   private readonly inside: ChannelInside | undefined;
+  private readonly frameMax: number;
   private chunk = Buffer.alloc(0);
   /** What is written but has not left yet, of the chunk. */
   private from = 0;
@@ -19,21 +28,25 @@ export class PublishChannel {
 
   constructor(readonly channel: ConfirmChannel) {
     this.inside = insideOf(channel);
+    this.frameMax = frameMaxOf(channel) ?? Infinity;
   }
 
   /**
    * @param confirmed called with the broker's answer, or when the channel closes.
-   * @throws what amqplib throws on a closed channel. @throws RangeError for what does not fit into the protocol.
+   * @throws what amqplib throws on a closed channel. @throws UnwritableError for what does not fit into the protocol.
    */
-  publish(what: Publication, routingKey: string, confirmed: ConfirmCallback): void {
-    const { inside } = this;
+  publish(message: Publication, routingKey: string, confirmed: ConfirmCallback): void {
+    const { inside, frameMax } = this;
+    const mostBytes = mostHeadBytes(message, routingKey);
+    // Of more than half a frame somebody's headers may have a part that is too large.
+    const what = mostBytes > frameMax / 2 ? fitted(message, frameMax) : message;
     if (!inside) {
       this.channel.publish(what.exchange, routingKey, what.content, what.properties, confirmed);
       return;
     }
     if (isClosing(inside)) inside.sendMessage();
-    const { frameMax } = inside.connection;
-    this.makeRoom(mostFrameBytes(what, routingKey, frameMax) + what.content.length);
+    const { content } = what;
+    this.makeRoom(mostBytes + bodyFrameBytes(content, frameMax) + content.length);
     this.end = writePublish(this.chunk, this.end, inside.ch, what, routingKey, frameMax);
     inside.pushConfirmCallback(confirmed);
     if (this.isScheduled) return;
@@ -61,4 +74,8 @@ export class PublishChannel {
     if (!isClosing(inside)) writeFrames(inside, this.chunk.subarray(this.from, this.end));
     this.from = this.end;
   }
+}
+
+function fitted(message: Publication, frameMax: number): Publication {
+  return { ...message, properties: fittedTo(frameMax, message.properties, message.isStored ?? false) };
 }

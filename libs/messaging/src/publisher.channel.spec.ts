@@ -4,11 +4,13 @@ import type { Options } from 'amqplib';
 import { Connection } from './connection';
 import type { MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
+import { UnwritableError } from './field-table';
 import type { Outgoing } from './outgoing';
 import { Publisher } from './publisher';
 
 const TIMEOUT_MS = 1_000;
 const unwritable = {};
+const tooLarge = {};
 
 interface Sent {
   options: Options.Publish;
@@ -29,6 +31,7 @@ class FakeChannel extends EventEmitter {
   publish(_exchange: string, _key: string, _content: Buffer, options: Options.Publish, confirm: Sent['confirm']) {
     if (!this.open) throw new Error('Channel closed');
     if ((options.headers as object | undefined) === unwritable) throw new TypeError('Unsupported type of header');
+    if ((options.headers as object | undefined) === tooLarge) throw new UnwritableError('Too large.');
     this.sent.push({ options, confirm });
   }
 
@@ -135,6 +138,14 @@ describe('a channel', () => {
     expect(old.open).toBe(false);
     channel(1).sent[0]?.confirm(null);
     expect(await after).toBe('confirmed');
+  });
+
+  it('is kept when a message does not fit into its frames: nothing was written', async () => {
+    await opened();
+    expect(await publish('1', { properties: { headers: tooLarge } })).toBe('PUBLISH_NOT_SENT');
+    void publish('2');
+    await settle();
+    expect([manager.channels.length, idsOn(0)]).toEqual([1, ['2']]);
   });
 
   it('that closes is replaced, and declared for again', async () => {

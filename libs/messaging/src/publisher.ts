@@ -3,9 +3,11 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, brokerProblem, isHopeless, type MercuryError, PublishError, type PublishFailure } from './errors';
 import { type Events, type ClientEvents } from './events';
+import { UnwritableError } from './field-table';
 import { Waiting, type Entry, type Outgoing } from './outgoing';
 import { PublishChannel } from './publish-channel';
 import { backoffMs, delay, within } from './retry-policy';
+import { controllerForMany } from './signals';
 
 const MOST_UNCONFIRMED = 1_000;
 const MOST_UNCONFIRMED_BYTES = 32 * 1_048_576;
@@ -33,7 +35,7 @@ export class Publisher {
   private readonly lines = new Set<Line>();
   private current: Line | undefined;
   private readonly waiting = new Waiting();
-  private readonly closed = new AbortController();
+  private readonly closed = controllerForMany();
   private readonly onBlocked = () => this.refuseWaiting();
   private readonly onFailed = (problem: BrokerError) => {
     if (isHopeless(problem)) this.refuseWaiting();
@@ -187,7 +189,7 @@ export class Publisher {
       line.bytes -= entry.bytes;
       const text = cause instanceof Error ? cause.message : String(cause);
       this.fail(entry, 'not-sent', `The message could not be written to the channel: ${text}`, cause);
-      this.replace(line);
+      if (!(cause instanceof UnwritableError)) this.replace(line);
     }
   }
 

@@ -9,6 +9,13 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const RECONNECT_CAP_MS = 2_000;
 const CLOSE_TIMEOUT_MS = 500;
 
+/**
+ * What a Redis answers that takes no writes: a replica, as after a failover that left the connection open, or one that is loading, full, or cannot
+ * save. What it says about keys may be old.
+ */
+const NO_WRITES = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MISCONF|OOM|NOREPLICAS|TRYAGAIN)/;
+const PROBE = { key: `${PREFIX}probe`, ttlMs: 1_000 };
+
 /** As scripts, because Redis executes one as a whole: nobody comes in between. */
 const SCRIPT = {
   setIfAbsent: `
@@ -29,8 +36,10 @@ export class RedisKeyStore implements KeyStore {
   readonly events = new Events<ConnectionEvents>();
   private opening: Promise<Redis> | undefined;
   private isStopped = false;
-  /** Why there is no connection now. */
+  /** Why nothing can be asked now. */
   private down: string | undefined;
+  /** What must not be repeated, although a server may: some say what they did not understand. */
+  private readonly secrets: readonly string[];
 
   /**
    * @param url `redis://user:password@host:6379/0`, or `rediss://` for TLS.
@@ -40,6 +49,10 @@ export class RedisKeyStore implements KeyStore {
     // The URL itself is never repeated: it holds a password.
     const isRedisUrl = URL.canParse(url) && ['redis:', 'rediss:'].includes(new URL(url).protocol);
     if (!isRedisUrl) throw new ConfigError('RedisKeyStore', ['the URL must be redis:// or rediss://']);
+    const { password, username } = new URL(url);
+    this.secrets = [password, username]
+      .flatMap((part) => [part, decodeURIComponent(part)])
+      .filter((part) => part !== '');
   }
 
   /** Connects in the background. While Redis is away it keeps trying, and tells of it as a `problem`. */
@@ -81,11 +94,21 @@ export class RedisKeyStore implements KeyStore {
 
   private async ask<Answer>(question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
     if (this.isStopped) throw stopped('key store');
+    const redis = await this.redis().catch((cause: unknown) => Promise.reject(this.unavailable(String(cause))));
+    if (this.down !== undefined) throw this.unavailable(this.down);
     try {
-      return await question(await this.redis());
+      return await question(redis);
     } catch (cause) {
-      throw unavailable(this.down ?? String(cause), cause);
+      const reason = messageOf(cause);
+      if (NO_WRITES.test(reason)) this.leave(redis, reason);
+      throw this.unavailable(this.down ?? reason);
     }
+  }
+
+  /** It takes no writes: another connection may lead to one that does. */
+  private leave(redis: Redis, reason: string): void {
+    this.tell(reason);
+    redis.disconnect(true);
   }
 
   private redis(): Promise<Redis> {
@@ -106,26 +129,48 @@ export class RedisKeyStore implements KeyStore {
       maxRetriesPerRequest: 0,
       retryStrategy: (failures) => backoffMs(failures, RECONNECT_CAP_MS),
     });
-    const tried = new Promise<void>((resolve) => redis.once('ready', () => resolve()).once('close', () => resolve()));
-    redis.on('ready', () => {
-      this.down = undefined;
-      this.events.emit('ready');
+    let onTried: () => void = () => undefined;
+    const tried = new Promise<void>((resolve) => (onTried = resolve));
+    redis.on('ready', () => void this.probe(redis).finally(onTried));
+    redis.on('error', (error: unknown) => {
+      this.tell(messageOf(error));
+      onTried();
     });
-    redis.on('error', (error: NodeJS.ErrnoException) => this.tell(error.message || (error.code ?? error.name)));
-    redis.on('close', () => this.tell('the connection was closed'));
+    redis.on('close', () => {
+      this.tell('the connection was closed');
+      onTried();
+    });
     await tried;
     return redis;
+  }
+
+  /** Nothing is asked of a Redis before it has taken a write: what a replica says may be old. */
+  private async probe(redis: Redis): Promise<void> {
+    try {
+      await redis.set(PROBE.key, '', 'PX', PROBE.ttlMs);
+      this.down = undefined;
+      this.events.emit('ready');
+    } catch (error) {
+      this.leave(redis, messageOf(error));
+    }
   }
 
   /** Once per outage: it is tried again and again. */
   private tell(reason: string): void {
     if (this.down !== undefined || this.isStopped) return;
     this.down = reason;
-    this.events.emit('problem', unavailable(reason, undefined));
+    this.events.emit('problem', this.unavailable(reason));
+  }
+
+  /** Without the error of ioredis, which holds the command with all that was sent. */
+  private unavailable(reason: string): MercuryError {
+    const masked = this.secrets.reduce((text, secret) => text.replaceAll(secret, '***'), reason);
+    const message = `Redis does not answer, or takes no writes (${masked}); trying again. Is it running, and is its URL right?`;
+    return new MercuryError('KEY_STORE_UNAVAILABLE', message);
   }
 }
 
-function unavailable(reason: string, cause: unknown): MercuryError {
-  const message = `Redis does not answer (${reason}); trying again. Is it running, and is its URL right?`;
-  return new MercuryError('KEY_STORE_UNAVAILABLE', message, { cause });
+function messageOf(error: unknown): string {
+  const { message, code, name } = error as NodeJS.ErrnoException;
+  return message || (code ?? name);
 }

@@ -87,7 +87,7 @@ describe('foreign content', () => {
     for (let round = 0; round < 5; round++) {
       const names = Array.from({ length: 5_000 }, (_, index) => `${round}-${index}`.padEnd(100, 'x'));
       const many = Object.fromEntries(names.map((name) => [name, progress('2026-01-01T00:00:00Z')]));
-      mergeState(state, decodeState(message(many)) ?? new Map());
+      mergeState(state, decodeState(message(many)) ?? (new Map() as ScheduleState));
     }
     adoptSchedules(state, schedules('own'), NOW_MS);
     expect(state.has('own')).toBe(true);
@@ -95,7 +95,7 @@ describe('foreign content', () => {
   });
 
   it('of the far future is forgotten like any other', () => {
-    const state = decodeState(message({ a: progress('2999-01-01T00:00:00Z') })) ?? new Map();
+    const state = decodeState(message({ a: progress('2999-01-01T00:00:00Z') })) ?? (new Map() as ScheduleState);
     adoptSchedules(state, [], NOW_MS);
     adoptSchedules(state, [], NOW_MS + 8 * DAY_MS);
     expect([...state.keys()]).toEqual([]);

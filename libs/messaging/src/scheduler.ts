@@ -9,7 +9,7 @@ import { backoffMs, delay, within } from './retry-policy';
 import { stepOf, tickId, type Schedule, type Step } from './schedule';
 import { adoptSchedules, type ScheduleState } from './schedule-state';
 import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from './topology';
-import { LinkedSignal } from './signals';
+import { LinkedSignal, controllerForMany } from './signals';
 
 const AGAIN_CAP_MS = 5_000;
 const STOP_TIMEOUT_MS = 5_000;
@@ -35,7 +35,7 @@ export class Scheduler {
   readonly events = new Events<SchedulerEvents>();
   private readonly config: ResolvedScheduler;
   private readonly broker: BrokerUse;
-  private readonly leaving = new AbortController();
+  private readonly leaving = controllerForMany();
   /** What this replica knows: what it did as a leader, and what it has heard as one. */
   private readonly state: ScheduleState = new Map();
   private leads = false;

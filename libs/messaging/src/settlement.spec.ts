@@ -162,6 +162,19 @@ describe.each([
     expect(settlement.problem).toBeUndefined();
   });
 
+  it('is cut down to what it needs when it cannot be written: else it would be held for ever', async () => {
+    const message = arrived({ messageId: '1', type: 'report', headers: { 'x-attempt': 2, custom: 'theirs' } });
+    jest.spyOn(out, 'publish').mockImplementationOnce(() => {
+      throw new RangeError('Too long.');
+    });
+    const settled = settle(outcome, message);
+    await jest.advanceTimersByTimeAsync(300);
+    expect(headersOf(sent(0))).not.toHaveProperty('custom');
+    expect(sent(0).options).toMatchObject({ messageId: '1', type: 'report', mandatory: true });
+    sent(0).confirm(null);
+    expect(await settled).toBe(true);
+  });
+
   it('ends without an ack when the delivery is lost meanwhile, and is not published again', async () => {
     const settled = settle(outcome);
     sent(0).confirm(new Error('message nacked'));
@@ -190,12 +203,12 @@ describe.each([
       timestamp: 1_700_000_000,
       appId: 'shop',
       expiration: '5',
+      correlationId: 'c-1',
       replyTo: 'elsewhere',
-      priority: 9,
     };
     const message = arrived(properties);
     void settle(outcome, message);
-    const { expiration: _e, replyTo: _r, priority: _p, ...kept } = properties;
+    const { expiration: _e, ...kept } = properties;
     expect({ ...sent(0).options, headers: {} }).toEqual({ ...kept, headers: {}, deliveryMode: 2, mandatory: true });
     expect(sent(0).content).toBe(message.content);
   });
@@ -209,7 +222,7 @@ describe.each([
     expect(sent(0).options).not.toHaveProperty('type');
   });
 
-  it('carries our own headers only: a broker may take those of others for a cycle', async () => {
+  it('carries our own headers and those of the caller: a broker may take its own for a cycle', async () => {
     const headers = {
       'x-attempt': 2,
       'x-enqueued-at-ms': 1_000,
@@ -229,9 +242,10 @@ describe.each([
       'x-first-failed-at-ms': 2_000,
       'x-last-failed-at-ms': NOW_MS,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      custom: 'theirs',
     });
     const known =
-      /^(traceparent|x-(attempt|enqueued-at-ms|(first|last)-failed-at-ms|error-.*|origin-queue|dead-at-ms|history))$/;
+      /^(traceparent|custom|x-(attempt|enqueued-at-ms|(first|last)-failed-at-ms|error-.*|origin-queue|dead-at-ms|history))$/;
     expect(Object.keys(headersOf(sent(0))).filter((name) => !known.test(name))).toEqual([]);
   });
 });
@@ -249,6 +263,16 @@ it('counts the attempts: a retry is the next one, a dead letter tells the last o
     'x-origin-queue': 'reports',
     'x-dead-at-ms': NOW_MS,
   });
+});
+
+it('lets a task with a priority wait where it passes by a worker on its way back, and tells the priority in a header', () => {
+  void settle(retry, arrived({ messageId: '1', priority: 9, headers: { 'x-tenant': 'acme' } }));
+  expect(log).toEqual(['publish /reports.delay.1000']);
+  expect(sent(0).options).not.toHaveProperty('priority');
+  const waiting = { 'x-attempt': 2, 'x-not-before-ms': NOW_MS + 1_000, 'x-priority': 9, 'x-tenant': 'acme' };
+  expect(headersOf(sent(0))).toMatchObject(waiting);
+  void settle(dead, arrived({ messageId: '1', headers: { 'x-priority': 9 } }));
+  expect(sent(1).options).toMatchObject({ priority: 9 });
 });
 
 it('adds each failed attempt to the history that the task brings, also to one that is garbage', () => {

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
-import type { ConfirmChannel, Message, Options } from 'amqplib';
+import type { ConfirmChannel, Message } from 'amqplib';
 import type { Clock } from './clock';
-import { isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
+import { isTimestamp, type Identity } from './codec';
 import { deadLetterHeaders, replaysOf } from './dead-letter';
 import { BrokerError, MercuryError, PublishError } from './errors';
 import type { Delivery } from './deliveries';
-import type { PublishProperties } from './frames';
-import { appendAttempt, decodeHistory, encodeHistory, type History } from './history';
+import { bare, forward, inLevel, keptHeaders, priorityOf, type Headers } from './forwarding';
+import { appendAttempt, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
 import type { Outgoing } from './outgoing';
 import type { Publisher } from './publisher';
@@ -18,7 +18,6 @@ const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
 const WORKER = `${hostname()}:${process.pid}`;
 const NO_RUN: Run = { durationMs: 0, stack: [] };
-
 const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
 
 /** What an attempt leaves for the task's history, beside its outcome. */
@@ -57,10 +56,8 @@ export class Settlement {
         return ack(delivery);
       case 'released':
         return giveBack(delivery);
-      case 'retry': {
-        const queue = retryQueueOf(this.queueName, outcome.levelMs);
-        return this.move(delivery, this.retryOf(delivery.message, identity, queue, outcome.failure, run));
-      }
+      case 'retry':
+        return this.move(delivery, this.retryOf(delivery.message, identity, outcome.levelMs, outcome.failure, run));
       case 'dead':
         return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure, run));
     }
@@ -68,7 +65,7 @@ export class Settlement {
 
   /** Moves a suspect out of the way of the others. Resolves to whether it is there. */
   setAside(delivery: Delivery, identity: Identity): Promise<boolean> {
-    const headers = { ...ownHeaders(identity), [HEADER.attempt]: identity.attempt };
+    const headers = { ...keptHeaders(identity), [HEADER.attempt]: identity.attempt };
     return this.move(delivery, forward(delivery.message, identity, '', suspectQueueOf(this.queueName), headers));
   }
 
@@ -78,14 +75,17 @@ export class Settlement {
    */
   sendOn(delivery: Delivery, identity: Identity, notBeforeMs: number | undefined): Promise<boolean> {
     const { message } = delivery;
-    const headers = { ...ownHeaders(identity), [HEADER.attempt]: identity.attempt };
+    const headers = { ...keptHeaders(identity), [HEADER.attempt]: identity.attempt };
     if (notBeforeMs === undefined) {
       return this.move(delivery, forward(message, identity, EXCHANGE.tasks, this.queueName, headers));
     }
+    return this.move(delivery, this.delayed(message, identity, notBeforeMs, headers));
+  }
+
+  private delayed(message: Message, identity: Identity, notBeforeMs: number, headers: Headers): Outgoing {
     // Asked again at each try: the level that fitted before an outage may be too long after it.
     const waitingQueue = () => waitingQueueOf(this.queueName, notBeforeMs - this.clock.nowMs());
-    const waiting = { ...headers, [HEADER.notBeforeMs]: notBeforeMs };
-    return this.move(delivery, forward(message, identity, '', waitingQueue, waiting));
+    return inLevel(forward(message, identity, '', waitingQueue, { ...headers, [HEADER.notBeforeMs]: notBeforeMs }));
   }
 
   private async move(delivery: Delivery, elsewhere: Outgoing): Promise<boolean> {
@@ -94,8 +94,9 @@ export class Settlement {
   }
 
   /** Not confirmed: never ack. The delivery keeps its slot, and is tried again until it is safe or the channel is lost. */
-  private async publishUntilConfirmed(delivery: Delivery, message: Outgoing): Promise<boolean> {
+  private async publishUntilConfirmed(delivery: Delivery, elsewhere: Outgoing): Promise<boolean> {
     const { lost } = delivery;
+    let message = elsewhere;
     const slow = setTimeout(() => this.hold(delivery, stillWaiting), HELD_AFTER_MS);
     try {
       for (let failures = 1; !lost.aborted; failures++) {
@@ -106,6 +107,8 @@ export class Settlement {
           this.hold(delivery, error instanceof MercuryError ? error : stillWaiting);
           // The queue that should take it was deleted: the next try is after declaring it again.
           if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();
+          // It would never get on: what it says beside what a task needs has to stay behind.
+          if (isUnwritable(error)) message = bare(elsewhere);
           await delay(backoffMs(failures, RETRY_CAP_MS), lost);
         }
       }
@@ -122,23 +125,25 @@ export class Settlement {
     if (isFirst && this.problem) this.onProblem(this.problem);
   }
 
-  private retryOf(message: Message, identity: Identity, retryQueue: string, failure: Failure, run: Run): Outgoing {
+  /** With a priority it waits where delayed tasks do: only what passes by a worker on its way back can be given one again. */
+  private retryOf(message: Message, identity: Identity, levelMs: number, failure: Failure, run: Run): Outgoing {
     const nowMs = this.clock.nowMs();
     const headers = {
-      ...ownHeaders(identity),
+      ...keptHeaders(identity),
       [HEADER.attempt]: identity.attempt + 1,
       [HEADER.firstFailedAtMs]: firstFailureMs(identity, nowMs),
       [HEADER.lastFailedAtMs]: nowMs,
       [HEADER.history]: historyWith(identity, failure, run, nowMs),
     };
-    return forward(message, identity, '', retryQueue, headers);
+    if (priorityOf(message) !== undefined) return this.delayed(message, identity, nowMs + levelMs, headers);
+    return forward(message, identity, '', retryQueueOf(this.queueName, levelMs), headers);
   }
 
   private deadLetterOf(message: Message, identity: Identity, failure: Failure, run: Run): Outgoing {
     const nowMs = this.clock.nowMs();
     const firstFailedAtMs = firstFailureMs(identity, nowMs);
     const headers = {
-      ...ownHeaders(identity),
+      ...keptHeaders(identity),
       ...deadLetterHeaders(failure, identity.attempt, this.queueName, firstFailedAtMs, nowMs),
       [HEADER.history]: historyWith(identity, failure, run, nowMs),
     };
@@ -158,7 +163,7 @@ export function replayOf(
   nowMs: number,
 ): Outgoing {
   const headers = {
-    ...ownHeaders(identity),
+    ...keptHeaders(identity),
     [HEADER.attempt]: 1,
     [HEADER.history]: encodeHistory(history),
     [HEADER.replays]: replaysOf(identity) + 1,
@@ -179,45 +184,9 @@ function historyWith(identity: Identity, failure: Failure, { durationMs, stack }
   });
 }
 
-/**
- * The same bytes and the same identity, elsewhere. A foreign task's type stays in its body, where it came from. What
- * arrived may not fit back into AMQP (a bad byte becomes a character of three), and then it is left out: a message that
- * cannot be written could never be settled.
- */
-function forward(
-  message: Message,
-  identity: Identity,
-  exchange: string,
-  routingKey: Outgoing['routingKey'],
-  headers: Record<string, string | number>,
-): Outgoing {
-  const { contentType, contentEncoding, timestamp, appId, type } = message.properties as Options.Publish;
-  const properties: PublishProperties = { messageId: identity.id, deliveryMode: 2, mandatory: true, headers };
-  if (isShortString(type)) properties.type = type;
-  if (isShortString(contentType)) properties.contentType = contentType;
-  if (isShortString(contentEncoding)) properties.contentEncoding = contentEncoding;
-  if (isTimestamp(timestamp)) properties.timestamp = timestamp;
-  if (isShortString(appId)) properties.appId = appId;
-  return { exchange, routingKey, content: message.content, properties, patient: true };
-}
-
-/**
- * Ours only. The broker's `x-death*` and `x-delivery-count` must not travel on: brokers up to 3.13 may take a queue
- * that is listed there for a cycle and drop the task.
- */
-function ownHeaders(identity: Identity): Record<string, string | number> {
-  const headers: Record<string, string | number> = { [HEADER.enqueuedAtMs]: identity.enqueuedAtMs };
-  const traceparent = identity.headers[HEADER.traceparent];
-  if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;
-  for (const name of [HEADER.firstFailedAtMs, HEADER.lastFailedAtMs, HEADER.replayedAtMs]) {
-    const atMs = identity.headers[name];
-    if (isTimestamp(atMs)) headers[name] = atMs;
-  }
-  const replays = replaysOf(identity);
-  if (replays > 0) headers[HEADER.replays] = replays;
-  const history = decodeHistory(identity.headers[HEADER.history]);
-  if (history.attempts.length > 0) headers[HEADER.history] = encodeHistory(history);
-  return headers;
+function isUnwritable(error: unknown): boolean {
+  if (!(error instanceof PublishError) || error.outcome !== 'not-sent') return false;
+  return error.cause instanceof RangeError || error.cause instanceof TypeError;
 }
 
 function firstFailureMs(identity: Identity, nowMs: number): number {

@@ -1,10 +1,12 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * A signal that aborts with the first of others, or when its time is over. Unlike `AbortSignal.any` and `AbortSignal.timeout` it
  * holds what it depends on: Node 20 collects a time limit that only a combined signal knows of, and it never comes. `release` when it is done
  * with: a listener that is left on a signal of a whole life is one more with each use.
  */
 export class LinkedSignal {
-  private readonly controller = new AbortController();
+  private readonly controller = controllerForMany();
   private timer: NodeJS.Timeout | undefined;
   private readonly onAbort = ({ target }: Event) => this.end((target as AbortSignal).reason);
 
@@ -44,4 +46,11 @@ export function anyAborted(...signals: readonly AbortSignal[]): Promise<void> {
     };
     for (const signal of signals) signal.addEventListener('abort', finish);
   });
+}
+
+/** Its signal has a listener for each of many things under way: Node.js takes more than ten for a leak. */
+export function controllerForMany(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

@@ -13,6 +13,7 @@ export interface Task<Body = JsonObject> {
   readonly queue: string;
   /** When the sender put it; of a foreign task without this header, when it arrived here. */
   readonly enqueuedAtMs: number;
+  /** Those of whoever put it, which are there at each attempt; and ours and the broker's. */
   readonly headers: Readonly<Record<string, unknown>>;
   /**
    * Aborts when the handler's time is up, or when the delivery is lost and somebody else will execute the task. Made when it
@@ -39,6 +40,10 @@ export const HEADER = {
   history: 'x-history',
   replays: 'x-replays',
   replayedAtMs: 'x-replayed-at-ms',
+  /** The property of a task that waits in a level: there it would hold up others. */
+  priority: 'x-priority',
+  /** How many headers of a caller did not travel on: there is room for 8 KiB of them. */
+  omittedHeaders: 'x-omitted-headers',
 } as const;
 
 /**

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
-import { ackTimeoutMs, ackTimeoutProblem } from './ack-timeout';
+import { ackTimeoutProblem } from './ack-timeout';
 import { identify, type Identity } from './codec';
 import { Completions } from './completions';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions, type WorkerRules } from './config';
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from './errors';
-import { Deafness, untilDeaf } from './deafness';
+import { Consumer } from './consumer';
+import { Deafness } from './deafness';
 import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
@@ -19,13 +19,11 @@ import { Slots, type Slot } from './slots';
 import { Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 import { declareTaskTopology } from './topology';
+import { controllerForMany } from './signals';
 
 interface Consumption {
-  channel: ConfirmChannel;
   deliveries: Deliveries;
-  onMessage: (message: Message | null) => void;
-  /** A fresh one each time; empty while it does not consume. */
-  consumerTag: string;
+  consumer: Consumer;
 }
 
 const CONSUME_AGAIN_CAP_MS = 5_000;
@@ -55,9 +53,9 @@ export abstract class Worker<Body = JsonObject> {
   private readonly settlement: Settlement;
   private readonly slots: Slots;
   /** Aborts when `stop` is called: nothing is consumed anew. */
-  private readonly leaving = new AbortController();
+  private readonly leaving = controllerForMany();
   /** Aborts when the drain is over: what still runs is left to others. */
-  private readonly stopped = new AbortController();
+  private readonly stopped = controllerForMany();
   private consumption: Consumption | undefined;
   private readonly suspects: Suspects;
   /** Undefined without a key store. */
@@ -227,7 +225,7 @@ export abstract class Worker<Body = JsonObject> {
 
   /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */
   private async consume(channel: ConfirmChannel, onConsuming: () => void): Promise<void> {
-    const lost = new AbortController();
+    const lost = controllerForMany();
     let end: (problem?: MercuryError) => void = () => undefined;
     const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
     const onStopped = () => end();
@@ -243,9 +241,7 @@ export abstract class Worker<Body = JsonObject> {
     let begin: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => (begin = resolve));
     const deliveries = new Deliveries(channel, lost.signal);
-    const deafness = this.deafness.begin();
     const onMessage = (message: Message | null) => {
-      deafness.heard();
       if (!message) return end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));
       const delivery = deliveries.of(message);
       if (hasBegun) this.take(delivery);
@@ -255,8 +251,10 @@ export abstract class Worker<Body = JsonObject> {
       // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
       await channel.prefetch(this.config.capacity, false);
       if (this.leaving.signal.aborted) return;
-      this.consumption = { channel, deliveries, onMessage, consumerTag: '' };
-      await this.takeFromQueue();
+      const { queueName, capacity } = this.config;
+      const consumer = new Consumer(channel, queueName, this.longestTimeoutMs(), this.deafness, onMessage);
+      this.consumption = { deliveries, consumer };
+      await consumer.take();
       onConsuming();
       if (!this.leaving.signal.aborted) {
         this.currentProblem = undefined;
@@ -267,11 +265,8 @@ export abstract class Worker<Body = JsonObject> {
       // It fails with the channel only, which ends this as well.
       void this.suspects.watch(channel, deliveries, lost.signal).catch(() => undefined);
       void this.due.forward(lost.signal);
-      const hasRoom = () => this.consumption?.consumerTag !== '' && this.slots.runningCount < this.config.capacity;
-      const { queueName } = this.config;
-      void untilDeaf(channel, queueName, deafness, hasRoom, lost.signal, this.leaving.signal).then((problem) => {
-        if (problem) end(problem);
-      });
+      const hasRoom = () => this.slots.runningCount < capacity;
+      void consumer.untilDeaf(hasRoom, lost.signal, this.leaving.signal).then((deaf) => deaf && end(deaf));
       const problem = await ended;
       if (problem) throw problem;
     } finally {
@@ -286,29 +281,14 @@ export abstract class Worker<Body = JsonObject> {
     }
   }
 
-  private async takeFromQueue(): Promise<void> {
-    const { consumption } = this;
-    if (!consumption || this.leaving.signal.aborted) return;
-    consumption.consumerTag = `mercury-${randomUUID()}`;
-    const { channel, onMessage, consumerTag } = consumption;
-    // From RabbitMQ 3.12 on a consumer may say it itself; without it a task of a broker that waits less would come again
-    // and again, and on 4.3 without ever being counted.
-    const args = { 'x-consumer-timeout': ackTimeoutMs(this.longestTimeoutMs()) };
-    await channel.consume(this.config.queueName, onMessage, { consumerTag, arguments: args });
-  }
-
   private suspectHost(): SuspectHost {
     return {
       leaving: this.leaving.signal,
       pause: async () => {
-        const { consumption } = this;
-        if (consumption) {
-          await consumption.channel.cancel(consumption.consumerTag);
-          consumption.consumerTag = '';
-        }
+        await this.consumption?.consumer.pause();
         await this.slots.untilIdle();
       },
-      resume: () => this.takeFromQueue(),
+      resume: async () => (this.leaving.signal.aborted ? undefined : this.consumption?.consumer.take()),
       runAlone: (delivery) => this.slots.run(delivery.lost, (slot) => this.executeSuspect(delivery, slot)),
     };
   }
@@ -363,8 +343,7 @@ export abstract class Worker<Body = JsonObject> {
     const { consumption } = this;
     consumption?.deliveries.drain();
     // A frozen broker answers nothing, and amqplib notices only after some heartbeats: each wait has its own end.
-    const cancel = async () => consumption?.consumerTag && consumption.channel.cancel(consumption.consumerTag);
-    await within(BROKER_ANSWER_MS, cancel());
+    await within(BROKER_ANSWER_MS, consumption?.consumer.pause());
     this.slots.startWaiting();
     await within(this.config.drainTimeoutMs, Promise.all([this.slots.untilIdle(), this.due.untilIdle()]));
     // Ends the consumption, which first gives up the deliveries and then aborts their handlers: one that ends because of

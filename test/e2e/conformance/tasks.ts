@@ -157,6 +157,26 @@ export function describeTasks(stage: Stage): void {
     expect(worker.seen).toHaveLength(1);
   });
 
+  it('keeps the headers of its caller, and whom to answer, over attempts, a delay and its dead letter', async () => {
+    const headers = { 'x-tenant': 'acme', baggage: 'k=v', hops: 300, urgent: true };
+    const worker = await working(() => {
+      throw new Error('no');
+    });
+    await client.put({ type: 'ours' }, { headers, delayMs: 1_100 });
+    const nested = { ...headers, nested: { list: [1, 'x', null] } };
+    const answer = { correlationId: 'c-1', replyTo: 'answers' };
+    await publish(channel, '', queueName, '{"type":"theirs"}', { ...answer, headers: nested });
+    await untilDead(2);
+    const told = (wanted: string) => worker.seen.filter(({ task }) => task.type === wanted);
+    for (const { task } of told('ours')) expect(task.headers).toMatchObject(headers);
+    for (const { task } of told('theirs')) expect(task.headers).toMatchObject(nested);
+    expect([told('ours').length, told('theirs').length]).toEqual([3, 3]);
+    const letters = [await channel.get(deadQueueOf(queueName)), await channel.get(deadQueueOf(queueName))];
+    for (const letter of letters) expect(letter && letter.properties.headers).toMatchObject(headers);
+    const theirs = letters.find((letter) => letter && letter.content.toString().includes('theirs'));
+    expect(theirs && theirs.properties).toMatchObject({ ...answer, headers: nested });
+  });
+
   it('with a delay is executed no earlier, and at most a second later', async () => {
     const worker = await working(() => undefined);
     const putMs = stage.environment.nowMs();

@@ -53,7 +53,9 @@ export const delayedTasks: Fault = {
     for (const levelMs of DELAY_LEVELS_MS) await scene.host.deleteQueue(delayQueueOf(scene.queueName, levelMs));
 
     const { finishedAtMs } = scene.work.read();
-    const late = [...runAtMs].map(([id, atMs]) => (finishedAtMs.get(id) ?? Infinity) - atMs).sort((a, b) => a - b);
+    // Those that were refused were put again under other ids.
+    const confirmed = [...runAtMs].filter(([id]) => scene.puts.confirmedAtMs.has(id));
+    const late = confirmed.map(([id, atMs]) => (finishedAtMs.get(id) ?? Infinity) - atMs).sort((a, b) => a - b);
     const at = (part: number) => late[Math.min(late.length - 1, Math.floor(late.length * part))] ?? 0;
     const early = late.filter((ms) => ms < 0).length;
     const grown = most.map((bytes, index) => bytes - (before[index] ?? 0));

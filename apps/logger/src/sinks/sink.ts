@@ -6,7 +6,8 @@ export interface Sink {
   readonly levels: readonly Level[];
   /** Why events are not kept now; undefined when they are. */
   readonly problem: string | undefined;
-  write(level: Level, data: JsonObject): void;
+  /** Resolves when it takes the next event: whoever waits for that holds no more than one. */
+  write(level: Level, data: JsonObject): Promise<void>;
   /** Resolves when everything written is where it belongs. */
   close(): Promise<void>;
 }

@@ -80,7 +80,7 @@ describe('openSinks', () => {
     const path = join(folder, 'events.jsonl');
     const sinks = openSinks('file:critical', path);
     expect(sinks).toEqual([expect.objectContaining({ name: 'file', levels: ['critical'] })]);
-    sinks[0]?.write('critical', { disk: 'full' });
+    void sinks[0]?.write('critical', { disk: 'full' });
     await sinks[0]?.close();
     expect(await readFile(path, 'utf8')).toContain('"disk":"full"');
   });

@@ -7,19 +7,19 @@ const CONTROLS = Array.from({ length: 0xa0 }, (_nothing, code) => String.fromCha
   .join('');
 
 /** The lines that a sink wrote. */
-async function written(write: (sink: StdoutSink) => void): Promise<string> {
+async function written(write: (sink: StdoutSink) => Promise<void>): Promise<string> {
   const stream = new PassThrough();
   const sink = new StdoutSink(['info', 'critical'], stream);
-  write(sink);
+  await write(sink);
   await sink.close();
   return (stream.read() as Buffer | null)?.toString('utf8') ?? '';
 }
 
 describe('the stdout sink', () => {
   it('writes one line per event: when, which level, what', async () => {
-    const lines = await written((sink) => {
-      sink.write('info', { user: 'Zoë' });
-      sink.write('critical', { disk: 'full' });
+    const lines = await written(async (sink) => {
+      await sink.write('info', { user: 'Zoë' });
+      await sink.write('critical', { disk: 'full' });
     });
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
     expect(lines).toMatch(new RegExp(`^${time} info     {"user":"Zoë"}\n${time} critical {"disk":"full"}\n$`));
@@ -51,7 +51,7 @@ describe('the stdout sink', () => {
     const stream = new PassThrough({ highWaterMark: 1 });
     const sink = new StdoutSink(['info'], stream);
     let isClosed = false;
-    sink.write('info', { a: 1 });
+    void sink.write('info', { a: 1 });
     const closing = sink.close().then(() => (isClosed = true));
     await new Promise(setImmediate);
     expect(isClosed).toBe(false);

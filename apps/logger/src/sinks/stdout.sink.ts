@@ -1,4 +1,4 @@
-import type { JsonObject, Level } from '@mercury/messaging';
+import { escapeUnseen, type JsonObject, type Level } from '@mercury/messaging';
 import type { Sink } from './sink';
 
 /** One line per event, for people. */
@@ -14,19 +14,24 @@ export class StdoutSink implements Sink {
     stream.on('error', (error: Error) => (this.problem = `Events cannot be printed: ${error.message}`));
   }
 
-  write(level: Level, data: JsonObject): void {
-    this.stream.write(`${new Date().toISOString()} ${level.padEnd(8)} ${withoutControls(JSON.stringify(data))}\n`);
+  async write(level: Level, data: JsonObject): Promise<void> {
+    const line = `${new Date().toISOString()} ${level.padEnd(8)} ${escapeUnseen(JSON.stringify(data))}\n`;
+    if (!this.stream.write(line) && this.problem === undefined) await this.untilDrained();
+  }
+
+  /** Also when it fails meanwhile: then nothing drains any more. */
+  private async untilDrained(): Promise<void> {
+    const { stream } = this;
+    await new Promise<void>((resolve) => {
+      const finish = () => {
+        for (const event of ['drain', 'error', 'close']) stream.off(event, finish);
+        resolve();
+      };
+      for (const event of ['drain', 'error', 'close']) stream.on(event, finish);
+    });
   }
 
   close(): Promise<void> {
     return new Promise((resolve) => this.stream.write('', () => resolve()));
   }
-}
-
-/** JSON escapes line ends, but lets some characters through that move a terminal's cursor, read as line ends or turn the direction of the text. */
-function withoutControls(text: string): string {
-  return text.replace(
-    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -1,5 +1,5 @@
 import type { Message } from 'amqplib';
-import { encodeTask, isJsonObject } from '../codec';
+import { encodeTask, isJsonObject, type PutOptions } from '../codec';
 import { resolveWorker, type WorkerOptions, type WorkerRules } from '../config';
 import { ConfigError } from '../errors';
 import { Events, type ClientEvents } from '../events';
@@ -27,6 +27,7 @@ export interface RunTaskOptions extends Pick<WorkerOptions, RuleName> {
   /** Which attempt this is. Default 1. */
   attempt?: number;
   traceparent?: string;
+  headers?: PutOptions['headers'];
   /** Default: that of the given Worker; `tasks` for a function. */
   queueName?: string;
 }
@@ -57,7 +58,7 @@ export async function runTask<Body extends object = JsonObject>(
   body: Body & { type?: string },
   options: RunTaskOptions = {},
 ): Promise<RunResult> {
-  const { id, type = typeFor(body), attempt = 1, traceparent, ...own } = options;
+  const { id, type = typeFor(body), attempt = 1, traceparent, headers: given, ...own } = options;
   if (!(Number.isSafeInteger(attempt) && attempt >= 1))
     throw new ConfigError('runTask options', [`attempt must be a whole number, 1 or more, not ${attempt}`]);
   const broker = new MemoryBroker();
@@ -65,7 +66,7 @@ export async function runTask<Body extends object = JsonObject>(
   const rules = { queueName: 'tasks', ...(handler instanceof Worker && optionsOf(handler.rules)), ...own };
   const worker = resolveWorker({ ...rules, connections });
   const { queueName, policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = worker;
-  const encoded = encodeTask(body, { id, type, traceparent }, maxPayloadBytes, broker.clock.nowMs());
+  const encoded = encodeTask(body, { id, type, traceparent, headers: given }, maxPayloadBytes, broker.clock.nowMs());
   const nothing = () => undefined;
   await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, nothing);
   const headers = { ...(encoded.properties.headers as object), [HEADER.attempt]: attempt };

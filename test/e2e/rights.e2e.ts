@@ -1,18 +1,29 @@
 import { DeadLetters, EventBus, MercuryError, Scheduler, Worker, WorkerClient } from '@mercury/messaging';
 import { VirtualHost } from '../support/virtual-host';
-import { until } from '../support/until';
+import { Collector, until } from '../support/until';
+import { Used } from '../support/used';
 
 const ALL = { configure: '.*', write: '.*', read: '.*' };
 const queueName = 'tasks';
 
 let host: VirtualHost;
+const hosts: VirtualHost[] = [];
+const used = new Used();
+afterEach(() => used.stop());
+
+async function newHost(): Promise<VirtualHost> {
+  const made = await VirtualHost.create();
+  hosts.push(made);
+  return made;
+}
+
 beforeAll(async () => {
-  host = await VirtualHost.create();
-  const worker = new Idle({ rabbitUrl: host.url, queueName });
+  host = await newHost();
+  const worker = used.add(new Idle({ rabbitUrl: host.url, queueName }));
   await worker.start();
-  await worker.stop();
+  await used.stop();
 });
-afterAll(() => host.delete());
+afterAll(() => Promise.all(hosts.map((made) => made.delete())));
 
 class Idle extends Worker {
   handler(): void {}
@@ -33,72 +44,73 @@ const refused = (message: RegExp) => ({
   message: expect.stringMatching(message) as unknown,
 });
 
-describe('a missing right is told as such, with the resource:', () => {
+describe('a missing right is told as such, with the right and the resource:', () => {
   it.each([
-    ['to declare the queue', { ...ALL, configure: '^(?!tasks).*' }, /queue 'tasks/],
-    ['to declare an exchange', { ...ALL, configure: '^(?!mercury).*' }, /exchange 'mercury/],
-    ['to bind the queue', { ...ALL, write: '^(?!tasks).*' }, /queue 'tasks/],
-    ['to consume', { ...ALL, read: '^(?!tasks$).*' }, /queue 'tasks'/],
+    ['to declare the queue', { ...ALL, configure: '^(?!tasks).*' }, /configure.* access to queue 'tasks/],
+    ['to declare an exchange', { ...ALL, configure: '^(?!mercury).*' }, /configure.* access to exchange 'mercury/],
+    ['to bind the queue', { ...ALL, write: '^(?!tasks).*' }, /write access to queue 'tasks/],
+    ['to consume', { ...ALL, read: '^(?!tasks$).*' }, /read access to queue 'tasks'/],
   ])('of a worker %s', async (_what, rights, message) => {
-    const worker = new Idle({ rabbitUrl: await host.userWith(rights), queueName });
-    worker.events.on('problem', () => undefined);
+    const worker = used.add(new Idle({ rabbitUrl: await host.userWith(rights), queueName }));
     expect(await refusalOf(worker.start())).toMatchObject(refused(message));
     expect(worker.problem).toMatchObject(refused(message));
-    await worker.stop();
   });
 
   it('of a client to publish: the put is refused at once, and not stored', async () => {
     const rabbitUrl = await host.userWith({ ...ALL, write: '^(?!mercury\\.tasks).*' });
-    const client = new WorkerClient({ rabbitUrl, queueName });
-    client.events.on('problem', () => undefined);
+    const client = used.add(new WorkerClient({ rabbitUrl, queueName }));
     const refusal = await refusalOf(client.put({}, { type: 'report' }));
     expect(refusal).toMatchObject({
       code: 'PUBLISH_NOT_SENT',
-      message: expect.stringMatching(/mercury\.tasks/) as unknown,
+      message: expect.stringMatching(/write access to exchange 'mercury\.tasks'/) as unknown,
     });
-    await client.stop();
   });
 
   it('of a subscriber to read the bus', async () => {
-    const bus = new EventBus({ rabbitUrl: await host.userWith({ ...ALL, read: '^(?!shop).*' }), name: 'shop' });
-    bus.events.on('problem', () => undefined);
+    const bus = used.add(
+      new EventBus({ rabbitUrl: await host.userWith({ ...ALL, read: '^(?!shop).*' }), name: 'shop' }),
+    );
     const { ready } = bus.subscribe([{ key: 'info' }], () => undefined);
-    expect(await refusalOf(ready)).toMatchObject(refused(/exchange 'shop'/));
-    await bus.stop();
+    expect(await refusalOf(ready)).toMatchObject(refused(/read access to exchange 'shop'/));
   });
 
   it('of a scheduler to stand for election', async () => {
     const schedules = [{ name: 'nightly', cron: '0 3 * * *', type: 'report', body: {} }];
     const rabbitUrl = await host.userWith({ ...ALL, read: '^(?!.*schedule).*' });
-    const scheduler = new Scheduler({ rabbitUrl, queueName, schedules });
-    scheduler.events.on('problem', () => undefined);
-    expect(await refusalOf(scheduler.start())).toMatchObject(refused(/tasks\.schedule/));
-    await scheduler.stop();
+    const scheduler = used.add(new Scheduler({ rabbitUrl, queueName, schedules }));
+    expect(await refusalOf(scheduler.start())).toMatchObject(refused(/read access to queue 'tasks\.schedule'/));
+  });
+
+  it('of a scheduler to put what is due', async () => {
+    const schedules = [{ name: 'often', cron: '* * * * * *', type: 'report', body: {} }];
+    const rabbitUrl = await host.userWith({ ...ALL, write: '^(?!mercury\\.tasks).*' });
+    const scheduler = used.add(new Scheduler({ rabbitUrl, queueName, schedules }));
+    const problems = new Collector<MercuryError>();
+    scheduler.events.on('problem', (problem) => problems.push(problem));
+    await scheduler.start();
+    const [first] = await problems.atLeast(1);
+    expect(first).toMatchObject(refused(/write access to exchange 'mercury\.tasks'/));
   });
 
   it('of a reader of dead letters', async () => {
-    const letters = new DeadLetters({ rabbitUrl: await host.userWith({ ...ALL, configure: '^$' }), queueName });
-    letters.events.on('problem', () => undefined);
-    expect(await refusalOf(letters.list())).toMatchObject(refused(/tasks\.dead/));
-    await letters.stop();
+    const letters = used.add(
+      new DeadLetters({ rabbitUrl: await host.userWith({ ...ALL, configure: '^$' }), queueName }),
+    );
+    expect(await refusalOf(letters.list())).toMatchObject(refused(/configure.* access to queue 'tasks\.dead/));
   });
 });
 
 it('a virtual host that takes no more connections is not told as a wrong password', async () => {
-  const full = await VirtualHost.create();
+  const full = await newHost();
   await full.limitConnections(0);
-  const worker = new Idle({ rabbitUrl: full.url, queueName });
-  worker.events.on('problem', () => undefined);
+  const worker = used.add(new Idle({ rabbitUrl: full.url, queueName }));
   expect(await refusalOf(worker.start())).toMatchObject(refused(/virtual host.*connections/));
   // It goes on trying, and comes up once there is room.
   await full.limitConnections(10);
   await until('the worker consumes', () => worker.problem === undefined, 15_000);
-  await worker.stop();
-  await full.delete();
 });
 
 it('a password beyond ASCII is the one that was set', async () => {
-  const client = new WorkerClient({ rabbitUrl: await host.userWith(ALL, 'pässwörd€ 100%'), queueName });
+  const client = used.add(new WorkerClient({ rabbitUrl: await host.userWith(ALL, 'pässwörd€ 100%'), queueName }));
   await expect(client.put({}, { type: 'report' })).resolves.toEqual(expect.any(String));
-  await client.stop();
 });

@@ -4,6 +4,7 @@ import { MessagingConnections, MessagingModule } from '@mercury/messaging/nest';
 import { Authority } from '../support/certificates';
 import { startTlsBroker, type TlsBroker } from '../support/tls-broker';
 import { until } from '../support/until';
+import { Used } from '../support/used';
 
 const authority = new Authority('Test authority');
 const passphrase = 'hush';
@@ -23,6 +24,9 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => broker?.close());
 
+const used = new Used();
+afterEach(() => used.stop());
+
 class Echo extends Worker {
   readonly seen: string[] = [];
   handler({ id }: { id: string }): void {
@@ -33,20 +37,22 @@ class Echo extends Worker {
 describe('a broker with TLS', () => {
   it('is used by who trusts its certificate, and shows one of its own', async () => {
     const options = { rabbitUrl, queueName, tls: trusted };
-    const worker = new Echo(options);
-    const client = new WorkerClient(options);
+    const worker = used.add(new Echo(options));
+    const client = used.add(new WorkerClient(options));
     await worker.start();
     const id = await client.put({}, { type: 'echo' });
     await until('the task is executed', () => worker.seen.includes(id));
-    await Promise.all([worker.stop(), client.stop()]);
   });
 
   it('is used by a Nest application', async () => {
     const module = MessagingModule.forRoot({ rabbitUrl, tls: trusted, queueName });
     const app = await NestFactory.createApplicationContext(module, { logger: false });
-    await expect(app.get(WorkerClient).put({}, { type: 'echo' })).resolves.toEqual(expect.any(String));
-    expect(app.get(MessagingConnections).publishing.problem).toBeUndefined();
-    await app.close();
+    try {
+      await expect(app.get(WorkerClient).put({}, { type: 'echo' })).resolves.toEqual(expect.any(String));
+      expect(app.get(MessagingConnections).publishing.problem).toBeUndefined();
+    } finally {
+      await app.close();
+    }
   });
 
   it.each<[string, (keyof TlsOptions)[], TlsOptions, RegExp]>([
@@ -69,29 +75,23 @@ describe('a broker with TLS', () => {
   ])('%s says so at start, and not that the password is wrong', async (_what, missing, others, message) => {
     const tls = { ...trusted, ...others };
     for (const name of missing) delete tls[name];
-    const worker = new Echo({ rabbitUrl, queueName, tls });
-    worker.events.on('problem', () => undefined);
+    const worker = used.add(new Echo({ rabbitUrl, queueName, tls }));
     await expect(worker.start()).rejects.toMatchObject({
       code: 'BROKER_TLS_FAILED',
       message: expect.stringMatching(message) as unknown,
     });
-    await worker.stop();
   });
 
   it('is not asked for TLS on a port without it, nor without it on one with', async () => {
     const { plainUrl = '' } = broker ?? {};
-    const onPlain = new Echo({ rabbitUrl: plainUrl.replace('amqp:', 'amqps:'), queueName, tls: trusted });
-    onPlain.events.on('problem', () => undefined);
+    const onPlain = used.add(new Echo({ rabbitUrl: plainUrl.replace('amqp:', 'amqps:'), queueName, tls: trusted }));
     await expect(onPlain.start()).rejects.toMatchObject({
       code: 'BROKER_TLS_FAILED',
       message: expect.stringContaining('does not speak TLS') as unknown,
     });
-    await onPlain.stop();
 
-    const onTls = new Echo({ rabbitUrl: rabbitUrl.replace('amqps:', 'amqp:'), queueName });
-    onTls.events.on('problem', () => undefined);
+    const onTls = used.add(new Echo({ rabbitUrl: rabbitUrl.replace('amqps:', 'amqp:'), queueName }));
     void onTls.start().catch(() => undefined);
     await until('it says which one is needed', () => /amqps:\/\//.test(onTls.problem?.message ?? ''));
-    await onTls.stop();
   });
 });

@@ -38,7 +38,7 @@ describe('a broker URL', () => {
     ['amqp://h?heartbeat=65536', 'heartbeat'],
     ['amqp://h?frameMax=4096', 'frameMax in rabbitUrl must be 0, or a whole number from 8192'],
     ['amqp://h?frameMax=0x2000', 'frameMax'],
-    ['amqp://h?channelMax=2', 'channelMax in rabbitUrl must be 0, or a whole number from 16'],
+    ['amqp://h?channelMax=63', 'channelMax in rabbitUrl must be 0, or a whole number from 64'],
     ['amqp://h?maxFrameSize=0', 'not supported: "maxFrameSize"'],
     ['amqp://h?cacertfile=/etc/ca.pem', 'not supported: "cacertfile"'],
     ['amqp://h?heartbeat=1&heartbeat=2', 'heartbeat more than once'],

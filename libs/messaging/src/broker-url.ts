@@ -5,8 +5,8 @@ import { LEAST_FRAME_BYTES } from './frame-fit';
 /** The longest heartbeat of the protocol, in seconds: a 16-bit number. */
 const LONGEST_HEARTBEAT_S = 65_535;
 const MOST_CHANNELS = 65_535;
-/** Of a Nest application with worker, client, scheduler and readers of dead letters, with some to spare. */
-const LEAST_CHANNELS = 16;
+/** Queues are declared side by side, each on a channel of its own; worker, client, scheduler and readers of dead letters have theirs. */
+export const LEAST_CHANNELS = 64;
 const LARGEST_FRAME_BYTES = 2 ** 31 - 1;
 
 /** Where each number of the query goes, and what it may be. Anything else amqplib would ignore, or obey by half. */

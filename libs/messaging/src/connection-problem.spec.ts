@@ -33,3 +33,12 @@ it('a broker that ends the connection at once may want TLS', () => {
   expect(problem).toMatchObject({ code: 'BROKER_UNREACHABLE' });
   expect(problem.message).toMatch(/amqps:\/\/.*connections/);
 });
+
+it('a limit that is reached later is told in the words of the broker', () => {
+  const text = "number of channels opened for user 'ada' has reached the maximum allowed user limit of (1)";
+  const cause = new Error(`Connection closed: 530 (NOT-ALLOWED) with message "NOT_ALLOWED - ${text}"`);
+  expect(connectionProblem(cause)).toMatchObject({
+    code: 'BROKER_ACCESS_REFUSED',
+    message: `The broker ended the connection: ${text}.`,
+  });
+});

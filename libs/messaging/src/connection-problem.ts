@@ -16,6 +16,11 @@ export function connectionProblem(error: unknown): BrokerError {
       cause: error,
     });
   }
+  // A limit of user or virtual host that was reached later than at the beginning.
+  const limit = /NOT_ALLOWED - ([^"]*)/.exec(text)?.[1];
+  if (limit !== undefined) {
+    return new BrokerError('BROKER_ACCESS_REFUSED', `The broker ended the connection: ${limit}.`, { cause: error });
+  }
   // amqplib keeps the broker's words to itself here.
   if (text.includes('Expected ConnectionOpenOk')) {
     const message =

@@ -1,26 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { ackTimeoutMs } from './ack-timeout';
-import { Deafness, untilDeaf } from './deafness';
+import { untilDeaf, type Deafness } from './deafness';
 import type { BrokerError } from './errors';
 
 /** Takes the messages of a work queue on one channel, with pauses. */
 export class Consumer {
-  private readonly deafness = new Deafness();
   /** A fresh one each time; undefined while it takes nothing. */
   private tag: string | undefined;
 
-  /** @param longestHandlerMs how long a message may be unacknowledged, its settling not counted. */
+  /**
+   * @param longestHandlerMs how long a message may be unacknowledged, its settling not counted.
+   * @param deafness of all consumers that the worker has one after another.
+   */
   constructor(
     private readonly channel: ConfirmChannel,
     private readonly queueName: string,
     private readonly longestHandlerMs: number,
+    private readonly deafness: Deafness,
     private readonly onMessage: (message: Message | null) => void,
   ) {}
 
   async take(): Promise<void> {
     const consumerTag = `mercury-${randomUUID()}`;
     this.tag = consumerTag;
+    this.deafness.begin();
     const onMessage = (message: Message | null) => {
       this.deafness.heard();
       this.onMessage(message);

@@ -18,6 +18,27 @@ it.each<[string, (deafness: Deafness) => boolean]>([
   expect(deafness.isDeaf(5, true)).toBe(true);
 });
 
+it('a consumer that got nothing anew either is suspected half as often each time, until it gets something', () => {
+  const deafness = new Deafness();
+  const looksUntilDeaf = () => {
+    deafness.begin();
+    for (let looks = 1; ; looks++) if (deafness.isDeaf(5, true)) return looks;
+  };
+  expect([1, 2, 3].map(looksUntilDeaf)).toEqual([2, 4, 8]);
+  for (let time = 0; time < 10; time++) looksUntilDeaf();
+  expect(looksUntilDeaf()).toBe(150);
+  deafness.heard();
+  deafness.isDeaf(5, true);
+  expect(looksUntilDeaf()).toBe(2);
+});
+
+it('what was before it consumed anew says nothing', () => {
+  const deafness = new Deafness();
+  deafness.isDeaf(5, true);
+  deafness.begin();
+  expect(deafness.isDeaf(5, true)).toBe(false);
+});
+
 describe('untilDeaf', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());

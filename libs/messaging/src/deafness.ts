@@ -5,14 +5,25 @@ import { delay } from './retry-policy';
 const LOOK_EVERY_MS = 2_000;
 /** So many looks in a row must find the same: the first one may come just before a delivery. */
 const LOOKS = 2;
+/** Once in five minutes. */
+const MOST_LOOKS = 150;
 
 /**
  * Notices that a consumer gets nothing although its queue has something for it. RabbitMQ 3.10 does not cancel the consumers of a quorum
- * queue that is deleted and declared again at once: they wait for ever, and nothing tells them.
+ * queue that is deleted and declared again at once: they wait for ever, and nothing tells them. Where consuming anew did not help it is
+ * not deaf but has to wait, as beside the active consumer of a queue that somebody else declared with a single one: then it is
+ * suspected half as often each time. One for all consumptions of a consumer.
  */
 export class Deafness {
   private hasHeard = false;
   private silentLooks = 0;
+  private looksNeeded = LOOKS;
+
+  /** It consumes anew. */
+  begin(): void {
+    this.hasHeard = false;
+    this.silentLooks = 0;
+  }
 
   /** A message came. */
   heard(): void {
@@ -26,9 +37,12 @@ export class Deafness {
    */
   isDeaf(readyCount: number, hasRoom: boolean): boolean {
     const isSilent = readyCount > 0 && hasRoom && !this.hasHeard;
+    if (this.hasHeard) this.looksNeeded = LOOKS;
     this.hasHeard = false;
     this.silentLooks = isSilent ? this.silentLooks + 1 : 0;
-    return this.silentLooks >= LOOKS;
+    if (this.silentLooks < this.looksNeeded) return false;
+    this.looksNeeded = Math.min(this.looksNeeded * 2, MOST_LOOKS);
+    return true;
   }
 }
 

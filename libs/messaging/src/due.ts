@@ -38,6 +38,7 @@ export interface DueHost {
 export class DueTasks {
   private readonly queue: string;
   private readonly onTheirWay = new Set<Promise<void>>();
+  private readonly deafness = new Deafness();
   private currentProblem: MercuryError | undefined;
 
   constructor(
@@ -109,9 +110,9 @@ export class DueTasks {
       closed.abort();
       end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for delayed tasks was lost.'));
     });
-    const deafness = new Deafness();
+    this.deafness.begin();
     const onMessage = (message: Message | null) => {
-      deafness.heard();
+      this.deafness.heard();
       if (!message)
         return end(new BrokerError('BROKER_CHANNEL_LOST', `The broker cancelled: "${this.queue}" deleted?`));
       const moved = this.move(deliveries.of(message), releasing.signal).finally(() => this.onTheirWay.delete(moved));
@@ -124,7 +125,7 @@ export class DueTasks {
       onConsuming();
       this.currentProblem = undefined;
       const hasRoom = () => this.onTheirWay.size < PREFETCH;
-      void untilDeaf(channel, this.queue, deafness, hasRoom, lost.signal, over).then((deaf) => {
+      void untilDeaf(channel, this.queue, this.deafness, hasRoom, lost.signal, over).then((deaf) => {
         if (deaf) end(deaf);
       });
       const problem = await ended;

@@ -6,6 +6,7 @@ import {
   MercuryError,
   PublishError,
   RetryTask,
+  brokerProblem,
   describeError,
   type PublishFailure,
 } from './errors';
@@ -53,6 +54,42 @@ it('a ConfigError tells every problem', () => {
 it('a handler may name the code of its failure', () => {
   expect(new DiscardTask('no', { code: 'GONE' }).code).toBe('GONE');
   expect(new RetryTask('no', { code: 'BUSY', delayMs: 5 })).toMatchObject({ code: 'BUSY', delayMs: 5 });
+});
+
+describe('brokerProblem names the right that is missing,', () => {
+  const refusal = (text: string, classId?: number, methodId?: number) =>
+    Object.assign(new Error(`Operation failed: X; 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - ${text}"`), {
+      classId,
+      methodId,
+    });
+  const said = (cause: Error) => brokerProblem('It failed', cause);
+
+  it('as the broker does', () => {
+    expect(said(refusal("write access to exchange 'shop' in vhost '/' refused for user 'ada'", 60, 40))).toMatchObject({
+      code: 'BROKER_ACCESS_REFUSED',
+      message:
+        "It failed: write access to exchange 'shop' in vhost '/' refused for user 'ada'. An operator may grant it: rabbitmqctl set_permissions.",
+    });
+  });
+
+  it.each([
+    ['queue', 50, 10, 'configure or read access'],
+    ['exchange', 50, 10, 'write access'],
+    ['queue', 50, 20, 'write access'],
+    ['exchange', 50, 20, 'read access'],
+    ['exchange', 40, 10, 'configure, read or write access'],
+    ['queue', 60, 20, 'read access'],
+    ['exchange', 60, 40, 'write access'],
+    ['exchange', undefined, undefined, 'It failed: access'],
+  ])('by what was asked for where it does not: of a %s at %s.%s', (resource, classId, methodId, text) => {
+    const problem = said(refusal(`access to ${resource} 'x' in vhost '/' refused for user 'ada'`, classId, methodId));
+    expect(problem.message).toContain(`${text} to ${resource} 'x'`);
+  });
+
+  it('and speaks of no right where it is about something else', () => {
+    const { message } = said(refusal("queue 'x' in vhost '/' in exclusive use", 60, 20));
+    expect(message).toBe("It failed: queue 'x' in vhost '/' in exclusive use.");
+  });
 });
 
 describe('describeError', () => {

@@ -82,12 +82,35 @@ export class DeadLetterError extends MercuryError {}
 /** What went wrong on the broker, with its own words: an error of ours as it is, any other as a lost channel. */
 export function brokerProblem(what: string, cause: unknown): MercuryError {
   if (cause instanceof MercuryError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  // 403 names the resource, and on newer brokers the missing right.
+  const text = isError(cause) ? cause.message : String(cause);
   const refused = /ACCESS_REFUSED - ([^"]*)/.exec(text)?.[1];
-  if (refused !== undefined) return new BrokerError('BROKER_ACCESS_REFUSED', `${what}: ${refused}.`, { cause });
+  if (refused !== undefined) {
+    return new BrokerError('BROKER_ACCESS_REFUSED', `${what}: ${withRight(refused, cause)}`, { cause });
+  }
   const code = /PRECONDITION[-_]FAILED/.test(text) ? 'BROKER_TOPOLOGY_MISMATCH' : 'BROKER_CHANNEL_LOST';
   return new BrokerError(code, `${what}: ${text}`, { cause });
+}
+
+/** What each method of the protocol needs, by class and method (RabbitMQ docs, access control). Where it needs several, one of them is missing. */
+const RIGHTS: Readonly<Record<string, string>> = {
+  '40.10 exchange': 'configure, read or write',
+  '50.10 queue': 'configure or read',
+  '50.10 exchange': 'write',
+  '50.20 queue': 'write',
+  '50.20 exchange': 'read',
+  '50.40 queue': 'configure',
+  '60.20 queue': 'read',
+  '60.40 exchange': 'write',
+  '60.70 queue': 'read',
+};
+
+/** RabbitMQ 3.10 names the resource and not the right. */
+function withRight(refused: string, cause: unknown): string {
+  const resource = /^(?:(?:configure|read|write) )?access to (\w+) /.exec(refused)?.[1];
+  if (resource === undefined) return `${refused}.`;
+  const { classId, methodId } = cause as { classId?: number; methodId?: number };
+  const right = refused.startsWith('access') ? RIGHTS[`${classId}.${methodId} ${resource}`] : undefined;
+  return `${right === undefined ? '' : `${right} `}${refused}. An operator may grant it: rabbitmqctl set_permissions.`;
 }
 
 /** For what is asked of something after its `stop`. */

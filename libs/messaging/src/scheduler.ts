@@ -122,14 +122,17 @@ export class Scheduler {
   private async takePartUntilLeaving(): Promise<void> {
     const { signal } = this.leaving;
     for (let failures = 0; !signal.aborted;) {
+      let beganMs = performance.now();
       try {
         await this.connection.untilConnected(signal);
+        beganMs = performance.now();
         this.currentProblem = unanswered(this.queueName);
         await this.declare();
-        await this.takePart(() => (failures = 0));
+        await this.takePart();
       } catch (error) {
         if (signal.aborted) return;
-        failures += 1;
+        // One that took part and was refused at once, such as its first put, is no better off than before.
+        failures = performance.now() - beganMs < AGAIN_CAP_MS ? failures + 1 : 1;
         this.report(brokerProblem('The schedule queue could not be used; trying again', error));
         await delay(backoffMs(failures, AGAIN_CAP_MS), signal);
       }
@@ -137,7 +140,7 @@ export class Scheduler {
   }
 
   /** For as long as the channel lives, or until it is to stop. */
-  private async takePart(onTakingPart: () => void): Promise<void> {
+  private async takePart(): Promise<void> {
     const channel = await this.connection.openChannel();
     const { signal } = this.leaving;
     const leadership = new Leadership(channel, this.queueName, this.state, (problem) =>
@@ -146,13 +149,16 @@ export class Scheduler {
     const ended = new LinkedSignal([leadership.lost, signal]);
     try {
       await leadership.stand();
-      onTakingPart();
       this.currentProblem = undefined;
       this.events.emit('ready');
       await leadership.untilLeading(signal);
       leadership.lost.throwIfAborted();
       if (!signal.aborted) await this.lead(leadership, ended.signal);
       leadership.lost.throwIfAborted();
+    } catch (error) {
+      // It says why; that a publish on it is unknown now is a consequence.
+      leadership.lost.throwIfAborted();
+      throw error;
     } finally {
       if (this.leads) this.events.emit('standby');
       this.leads = false;

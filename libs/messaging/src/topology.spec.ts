@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
+import { LEAST_CHANNELS } from './broker-url';
+import { MOST_LEVELS } from './config';
 import { Connection } from './connection';
 import type { BrokerError } from './errors';
 import { deadQueueOf, declareTaskTopology, delayQueueOf, dueQueueOf, retryQueueOf, waitingQueueOf } from './topology';
@@ -16,6 +18,7 @@ class FakeBroker {
   readonly queues = new Map<string, Queue>();
   readonly bindings: string[] = [];
   openChannels = 0;
+  mostOpenChannels = 0;
   /** So often each was declared, and whether ever twice at once. */
   readonly declared = new Map<string, number>();
   readonly declaring = new Set<string>();
@@ -23,6 +26,7 @@ class FakeBroker {
 
   readonly createConfirmChannel = async () => {
     this.openChannels += 1;
+    this.mostOpenChannels = Math.max(this.mostOpenChannels, this.openChannels);
     let open = true;
     const channel = Object.assign(new EventEmitter(), {
       assertExchange: async (name: string, type: string, options: Options.AssertExchange) => {
@@ -120,6 +124,12 @@ describe('declareTaskTopology', () => {
     await Promise.all([declare(), declare([1_000]), declare([1_000, 5_000]), other]);
     expect(broker.declaredTwiceAtOnce).toEqual([]);
     expect([broker.declared.get('reports'), broker.declared.get('mercury.unrouted')]).toEqual([1, 1]);
+  });
+
+  it('leaves 16 of the fewest channels that a URL may allow to others, also with the most levels', async () => {
+    await Promise.all([declare(Array.from({ length: MOST_LEVELS }, (_, index) => index + 1)), declare(), declare()]);
+    expect(broker.mostOpenChannels).toBeGreaterThan(MOST_LEVELS);
+    expect(broker.mostOpenChannels).toBeLessThanOrEqual(LEAST_CHANNELS - 16);
   });
 
   it('declares durable quorum queues, with the same arguments as ever', async () => {

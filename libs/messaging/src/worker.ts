@@ -6,6 +6,7 @@ import { resolveWorker, type ResolvedWorker, type WorkerOptions, type WorkerRule
 import { closeChannel, useConnections, type BrokerUse } from './connection';
 import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from './errors';
 import { Consumer } from './consumer';
+import { Deafness } from './deafness';
 import { DueTasks } from './due';
 import { Events, type ClientEvents, type WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
@@ -62,6 +63,7 @@ export abstract class Worker<Body = JsonObject> {
   private readonly due: DueTasks;
   private readonly context: ExecutionContext;
   private readonly loop: LoopWatch;
+  private readonly deafness = new Deafness();
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
@@ -244,7 +246,7 @@ export abstract class Worker<Body = JsonObject> {
       await channel.prefetch(this.config.capacity, false);
       if (this.leaving.signal.aborted) return;
       const { queueName, capacity } = this.config;
-      const consumer = new Consumer(channel, queueName, this.longestTimeoutMs(), onMessage);
+      const consumer = new Consumer(channel, queueName, this.longestTimeoutMs(), this.deafness, onMessage);
       this.consumption = { deliveries, consumer };
       await consumer.take();
       onConsuming();

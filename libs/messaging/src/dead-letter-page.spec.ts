@@ -72,6 +72,15 @@ describe('the letters of one id', () => {
     expect(all.flatMap(numbers)).toEqual(Array.from({ length: 25 }, (_, number) => number));
   });
 
+  it('come with at most 1 MiB of headers, too: a history may be longer than a body', async () => {
+    const headers = { 'x-error-code': 'GONE', 'x-dead-at-ms': 1_000, 'x-history': 'x'.repeat(100 * KIB) };
+    for (let number = 0; number < 12; number++) {
+      broker.send('reports.dead', JSON.stringify({ number }), { messageId: 'a', type: 'report', headers });
+    }
+    await broker.untilIdle();
+    expect((await pages('a', 1_000)).map(({ letters: found }) => found.length)).toEqual([10, 2]);
+  });
+
   it('come one by one when each has more', async () => {
     await bury('a', [1_000, 2_000], 1_200 * KIB);
     expect((await pages('a')).map(numbers)).toEqual([[0], [1]]);

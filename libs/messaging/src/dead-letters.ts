@@ -24,7 +24,7 @@ import { LinkedSignal, controllerForMany } from './signals';
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
   largestPage: 1_000,
-  /** Of the bodies in one answer of `get`; a letter that has more comes alone. */
+  /** Of the bodies and headers in one answer of `get`; a letter that has more comes alone. */
   pageBytes: 1_048_576,
   ratePerSecond: 100,
   highestRate: 1_000,
@@ -136,19 +136,19 @@ export class DeadLetters {
   }
 
   /**
-   * The letters with this id, the oldest first, with history and body; usually one. A page has at most 1 MiB of bodies, and one
-   * letter at least. @throws as `list`.
+   * The letters with this id, the oldest first, with history and body; usually one. A page has at most 1 MiB of bodies and
+   * headers, and one letter at least. @throws as `list`.
    */
   async get(id: string, page: PageOptions = {}): Promise<DeadLetterDetailPage> {
     const limit = limitOf(page);
     return this.reserved(async (connection) => {
       const { letters: all, ...sight } = await this.survey(
         connection,
-        this.summaries({ ids: [id] }),
+        this.weighed({ ids: [id] }),
         this.leaving.signal,
       );
       const { letters: wanted } = pageOf(all, limit, page.cursor);
-      const sizes = wanted.map(({ bodyBytes }) => bodyBytes);
+      const sizes = wanted.map(({ heldBytes }) => heldBytes);
       const fitting = pageOf(all, fittingCount(sizes, DEAD_LETTER_LIMITS.pageBytes), page.cursor);
       const letters = await this.details(connection, all, fitting.letters);
       return { ...fitting, letters, ...sight };

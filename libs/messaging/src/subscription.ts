@@ -157,7 +157,8 @@ export class QueueSubscription implements Subscription {
   private async queueOn(channel: ConfirmChannel): Promise<string> {
     if (this.queue !== undefined) {
       await channel.checkQueue(this.queue).catch((cause: unknown) => {
-        if ((cause as { code?: number }).code === 404) this.queue = undefined;
+        // It is gone, or of another connection: the next try makes a new one.
+        if ([404, 405].includes((cause as { code?: number }).code ?? 0)) this.queue = undefined;
         throw cause;
       });
       return this.queue;

@@ -72,7 +72,7 @@ export default tseslint.config(
   {
     files: ['libs/messaging/src/**/*.ts'],
     // Deliveries sends on what settlement decides; leadership acks what is in the schedule queue, in which there are no tasks.
-    ignores: ['**/settlement.ts', '**/deliveries.ts', '**/event-bus.ts', '**/leadership.ts', '**/*.spec.ts'],
+    ignores: ['**/settlement.ts', '**/deliveries.ts', '**/subscription.ts', '**/leadership.ts', '**/*.spec.ts'],
     rules: {
       'no-restricted-properties': [
         'error',
@@ -87,7 +87,7 @@ export default tseslint.config(
   },
   {
     files: ['libs/messaging/src/**/*.ts'],
-    ignores: ['**/topology.ts', '**/event-bus.ts', '**/*.spec.ts'],
+    ignores: ['**/topology.ts', '**/event-bus.ts', '**/subscription.ts', '**/*.spec.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -49,8 +49,8 @@ export function byDeath(a: Position, b: Position): number {
   return (a.deadAtMs ?? 0) - (b.deadAtMs ?? 0) || (a.id < b.id ? -1 : Number(a.id > b.id));
 }
 
-export interface Page {
-  letters: DeadLetterSummary[];
+export interface Page<Letter = DeadLetterSummary> {
+  letters: Letter[];
   /** Where the next page begins; missing on the last one. */
   cursor?: string;
 }
@@ -61,7 +61,11 @@ export interface Page {
  * letters that came or went meanwhile move nothing.
  * @throws DeadLetterError `DEAD_LETTERS_INVALID` for a cursor that is none.
  */
-export function pageOf(sorted: readonly DeadLetterSummary[], limit: number, cursor?: string): Page {
+export function pageOf<Letter extends Position>(
+  sorted: readonly Letter[],
+  limit: number,
+  cursor?: string,
+): Page<Letter> {
   let begin = 0;
   if (cursor !== undefined) {
     const { shown, ...last } = decodeCursor(cursor);

@@ -1,17 +1,32 @@
 import type { DeadLetterSummary } from './dead-letter';
 
-type Like = Pick<DeadLetterSummary, 'deadAtMs' | 'bodyBytes'>;
+type Like = Pick<DeadLetterSummary, 'id' | 'deadAtMs' | 'bodyBytes'>;
 
-/** How many of them, from the first on, have no more bytes than that together; one at least. */
-export function fittingCount(letters: readonly Like[], mostBytes: number): number {
+/** How many letters of these sizes, from the first on, have no more bytes than that together; one at least. */
+export function fittingCount(sizes: readonly number[], mostBytes: number): number {
   let bytes = 0;
-  const firstTooMany = letters.findIndex(({ bodyBytes }) => (bytes += bodyBytes) > mostBytes);
-  return Math.max(firstTooMany === -1 ? letters.length : firstTooMany, 1);
+  const firstTooMany = sizes.findIndex((size) => (bytes += size) > mostBytes);
+  return Math.max(firstTooMany === -1 ? sizes.length : firstTooMany, 1);
+}
+
+/** Parts of a list, in its order, each with at most so many letters and bytes; one letter at least. */
+export function* portionsOf<Letter extends { heldBytes: number }>(
+  letters: readonly Letter[],
+  mostLetters: number,
+  mostBytes: number,
+): Generator<Letter[]> {
+  for (let begin = 0; begin < letters.length;) {
+    const next = letters.slice(begin, begin + Math.max(Math.floor(mostLetters), 1));
+    const sizes = next.map(({ heldBytes }) => heldBytes);
+    const portion = next.slice(0, fittingCount(sizes, mostBytes));
+    yield portion;
+    begin += portion.length;
+  }
 }
 
 /**
- * Finds letters of one id again that another reading has found: says of each that comes whether it is one of the wanted.
- * Letters that are alike may stand for each other.
+ * Finds letters again that another reading has found: says of each that comes whether it is one of the wanted. Letters that
+ * are alike may stand for each other.
  * @param before those of the pages before.
  */
 export function selection(before: readonly Like[], wanted: readonly Like[]): (letter: Like) => boolean {
@@ -20,7 +35,7 @@ export function selection(before: readonly Like[], wanted: readonly Like[]): (le
   return (letter) => !takeOne(skipped, letter) && takeOne(taken, letter);
 }
 
-const likeness = ({ deadAtMs, bodyBytes }: Like) => `${deadAtMs} ${bodyBytes}`;
+const likeness = ({ id, deadAtMs, bodyBytes }: Like) => `${deadAtMs} ${bodyBytes} ${id}`;
 
 function counted(letters: readonly Like[]): Map<string, number> {
   const counts = new Map<string, number>();

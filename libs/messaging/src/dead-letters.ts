@@ -10,11 +10,12 @@ import {
   type DeadLetter,
   type DeadLetterSummary,
 } from './dead-letter';
-import { fittingCount, selection } from './dead-letter-page';
+import { fittingCount, portionsOf, selection } from './dead-letter-page';
 import { byDeath, isNarrow, matcherOf, pageOf, type DeadLetterFilter, type Page } from './dead-letter-filter';
 import { LONGEST_HOLD_MS, HeldLetters, reserve, type HeldLetter } from './dead-queue';
 import { BrokerError, DeadLetterError, PublishError, isHopeless, stopped, type MercuryError } from './errors';
 import { Events, type ClientEvents } from './events';
+import { valueBytes } from './field-table';
 import { Pace } from './pace';
 import { Publisher } from './publisher';
 import { replayOf } from './settlement';
@@ -23,7 +24,7 @@ import { LinkedSignal, controllerForMany } from './signals';
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,
   largestPage: 1_000,
-  /** Of the bodies in one answer of `get`; a letter that has more comes alone. */
+  /** Of the bodies and headers in one answer of `get`; a letter that has more comes alone. */
   pageBytes: 1_048_576,
   ratePerSecond: 100,
   highestRate: 1_000,
@@ -32,7 +33,7 @@ export const DEAD_LETTER_LIMITS = {
 } as const;
 
 const DRAIN_TIMEOUT_MS = 5_000;
-/** What one part of a replay holds: bodies that fit into memory, and well within the time that a broker waits for acks. */
+/** What one part of a replay holds, headers and bodies. */
 const MOST_HELD_BYTES = 32 * 1_048_576;
 
 /** How far a reading saw. */
@@ -129,21 +130,26 @@ export class DeadLetters {
   async list(filter: DeadLetterFilter = {}, page: PageOptions = {}): Promise<DeadLetterPage> {
     const limit = limitOf(page);
     return this.reserved(async (connection) => {
-      const { letters, ...sight } = await this.survey(connection, filter, this.leaving.signal);
+      const { letters, ...sight } = await this.survey(connection, this.summaries(filter), this.leaving.signal);
       return { ...pageOf(letters, limit, page.cursor), ...sight };
     });
   }
 
   /**
-   * The letters with this id, the oldest first, with history and body; usually one. A page has at most 1 MiB of bodies, and one
-   * letter at least. @throws as `list`.
+   * The letters with this id, the oldest first, with history and body; usually one. A page has at most 1 MiB of bodies and
+   * headers, and one letter at least. @throws as `list`.
    */
   async get(id: string, page: PageOptions = {}): Promise<DeadLetterDetailPage> {
     const limit = limitOf(page);
     return this.reserved(async (connection) => {
-      const { letters: all, ...sight } = await this.survey(connection, { ids: [id] }, this.leaving.signal);
+      const { letters: all, ...sight } = await this.survey(
+        connection,
+        this.weighed({ ids: [id] }),
+        this.leaving.signal,
+      );
       const { letters: wanted } = pageOf(all, limit, page.cursor);
-      const fitting = pageOf(all, fittingCount(wanted, DEAD_LETTER_LIMITS.pageBytes), page.cursor);
+      const sizes = wanted.map(({ heldBytes }) => heldBytes);
+      const fitting = pageOf(all, fittingCount(sizes, DEAD_LETTER_LIMITS.pageBytes), page.cursor);
       const letters = await this.details(connection, all, fitting.letters);
       return { ...fitting, letters, ...sight };
     });
@@ -212,13 +218,14 @@ export class DeadLetters {
     const connection = await this.connected();
     const release = await reserve(connection, this.queueName);
     try {
-      const { letters, ...sight } = await this.survey(connection, filter, signal);
+      const { letters, ...sight } = await this.survey(connection, this.weighed(filter), signal);
       let replayed = 0;
       yield { ...sight, replayed, ids: letters.map(({ id }) => id) };
       if (dryRun) return;
       const pace = new Pace(ratePerSecond);
-      for (const ids of portionsOf(letters, (ratePerSecond * LONGEST_HOLD_MS) / 1_000)) {
-        for await (const id of this.replayPortion(connection, { ...filter, ids }, pace, signal)) {
+      const mostLetters = (ratePerSecond * LONGEST_HOLD_MS) / 1_000;
+      for (const portion of portionsOf(letters, mostLetters, MOST_HELD_BYTES)) {
+        for await (const id of this.replayPortion(connection, portion, pace, signal)) {
           replayed += 1;
           yield { ...sight, replayed, id };
         }
@@ -231,14 +238,14 @@ export class DeadLetters {
 
   private async *replayPortion(
     connection: Connection,
-    filter: DeadLetterFilter,
+    portion: readonly DeadLetterSummary[],
     pace: Pace,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
-    const matches = matcherOf(filter);
+    const isWanted = selection([], portion);
     const look = (identity: Identity, content: Buffer, arrived: Message): Replayable | undefined => {
       const letter = summaryOf(identity, content, this.queueName);
-      return matches(letter, content) ? { ...letter, identity, arrived } : undefined;
+      return isWanted(letter) ? { ...letter, identity, arrived } : undefined;
     };
     const held = await this.read(connection, look, signal);
     try {
@@ -267,12 +274,12 @@ export class DeadLetters {
   }
 
   /** What matches, in order; nothing is held any more. */
-  private async survey(
+  private async survey<Summary extends DeadLetterSummary>(
     connection: Connection,
-    filter: DeadLetterFilter,
+    look: (identity: Identity, content: Buffer) => Summary | undefined,
     signal: AbortSignal,
-  ): Promise<Sight & { letters: DeadLetterSummary[] }> {
-    const held = await this.read(connection, this.summaries(filter), signal);
+  ): Promise<Sight & { letters: Summary[] }> {
+    const held = await this.read(connection, look, signal);
     await held.giveBack();
     return { letters: sorted(held).map(({ found }) => found), ...sightOf(held) };
   }
@@ -300,6 +307,15 @@ export class DeadLetters {
     return (identity: Identity, content: Buffer) => {
       const letter = summaryOf(identity, content, this.queueName);
       return matches(letter, content) ? letter : undefined;
+    };
+  }
+
+  /** With the bytes that each takes while it is held. */
+  private weighed(filter: DeadLetterFilter) {
+    const summary = this.summaries(filter);
+    return (identity: Identity, content: Buffer) => {
+      const letter = summary(identity, content);
+      return letter && { ...letter, heldBytes: content.length + valueBytes(identity.headers) };
     };
   }
 
@@ -345,25 +361,6 @@ export class DeadLetters {
       consuming.events.off('failed', onFailed);
     }
   }
-}
-
-/** Ids of letters that are replayed together: few enough to hold their bodies, and for no longer than brokers allow. */
-function* portionsOf(letters: readonly DeadLetterSummary[], mostLetters: number): Generator<string[]> {
-  const bytesOf = new Map<string, number>();
-  for (const { id, bodyBytes } of letters) bytesOf.set(id, (bytesOf.get(id) ?? 0) + bodyBytes);
-  let portion: string[] = [];
-  let bytes = 0;
-  for (const [id, bodyBytes] of bytesOf) {
-    const isFull = portion.length >= mostLetters || bytes + bodyBytes > MOST_HELD_BYTES;
-    if (isFull && portion.length > 0) {
-      yield portion;
-      portion = [];
-      bytes = 0;
-    }
-    portion.push(id);
-    bytes += bodyBytes;
-  }
-  if (portion.length > 0) yield portion;
 }
 
 function limitOf({ limit = DEAD_LETTER_LIMITS.pageSize }: PageOptions): number {

@@ -51,7 +51,8 @@ class FakeChannel extends EventEmitter {
 
   deliver(...tags: number[]): void {
     for (const deliveryTag of tags) {
-      this.onMessage({ content: Buffer.from('{}'), fields: { deliveryTag }, properties: {} } as unknown as Message);
+      const properties = { headers: { 'x-history': 'long' } };
+      this.onMessage({ content: Buffer.from('{}'), fields: { deliveryTag }, properties } as unknown as Message);
     }
   }
 }
@@ -160,6 +161,32 @@ describe('HeldLetters', () => {
     expect(held.take(held.letters[0]!)).toBe(false);
     await held.giveBack();
     expect(channel.log).not.toContain('ack 1');
+    expect(channel.log).toContain('nackAll requeue=true');
+  });
+
+  it('asks a broker that has cancelled the reader no more often than any other whether they are back', async () => {
+    const channel = new FakeChannel([2, 0]);
+    const reading = read(channel);
+    await jest.advanceTimersByTimeAsync(0);
+    channel.deliver(1, 2);
+    const held = await reading;
+    channel.onMessage(null);
+    const asked = jest.spyOn(channel, 'checkQueue');
+    const back = held.giveBack();
+    await jest.advanceTimersByTimeAsync(5_000);
+    await back;
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(502);
+  });
+
+  it('keeps nothing of a letter but what was asked for and its tag', async () => {
+    const channel = new FakeChannel([1]);
+    const reading = read(channel);
+    await jest.advanceTimersByTimeAsync(0);
+    channel.deliver(1);
+    const { letters } = await reading;
+    expect(letters.map(({ delivery }) => delivery.message)).toEqual([
+      { fields: { deliveryTag: 1 }, content: Buffer.alloc(0), properties: {} },
+    ]);
   });
 
   it('tells a missing queue from a broker that fails', async () => {

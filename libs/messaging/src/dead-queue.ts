@@ -1,4 +1,4 @@
-import type { ConfirmChannel, Message } from 'amqplib';
+import type { ConfirmChannel, Message, MessageProperties } from 'amqplib';
 import { ackTimeoutMs } from './ack-timeout';
 import { closeChannel, type Connection } from './connection';
 import { BrokerError, DeadLetterError, brokerProblem } from './errors';
@@ -17,7 +17,8 @@ export const LONGEST_HOLD_MS = 300_000;
 /** So long may the broker take until what was given back is in the queue again. */
 const BACK_MS = 5_000;
 const LOOK_EVERY_MS = 10;
-const NO_CONTENT = Buffer.alloc(0);
+const NOTHING = Buffer.alloc(0);
+const NO_PROPERTIES = Object.freeze({}) as MessageProperties;
 
 /** A letter that the reader remembers, and what of it. */
 export interface HeldLetter<Found> {
@@ -57,6 +58,8 @@ export class HeldLetters<Found> {
   private takenCount = 0;
   private lateCount = 0;
   private consumerTag: string | undefined;
+  private isClosed = false;
+  /** The letters are back in the queue, or will be. */
   private readonly lost = controllerForMany();
 
   private constructor(
@@ -70,7 +73,10 @@ export class HeldLetters<Found> {
       'BROKER_CHANNEL_LOST',
       'The channel for reading dead letters was lost; they are back.',
     );
-    channel.once('close', () => this.lost.abort(problem));
+    channel.once('close', () => {
+      this.isClosed = true;
+      this.lost.abort(problem);
+    });
   }
 
   /** @throws DeadLetterError `DEAD_QUEUE_MISSING`. @throws BrokerError `BROKER_CHANNEL_LOST`. */
@@ -120,7 +126,8 @@ export class HeldLetters<Found> {
   async giveBack(): Promise<void> {
     const { consumerTag } = this;
     if (consumerTag !== undefined) await this.channel.cancel(consumerTag).catch(() => undefined);
-    if (!this.lost.signal.aborted) giveBackAll(this.channel);
+    // Also when the broker has cancelled: it need not have taken back all of them.
+    if (!this.isClosed) giveBackAll(this.channel);
     const backCount = this.heldCount + this.lateCount - this.takenCount;
     const deadlineMs = performance.now() + BACK_MS;
     try {
@@ -129,7 +136,7 @@ export class HeldLetters<Found> {
         (await this.channel.checkQueue(this.deadQueue)).messageCount < backCount &&
         performance.now() < deadlineMs
       ) {
-        await delay(LOOK_EVERY_MS, this.lost.signal);
+        await delay(LOOK_EVERY_MS);
       }
     } catch {
       // The channel was lost: the broker takes back what it held.
@@ -169,8 +176,9 @@ export class HeldLetters<Found> {
     this.heldCount += 1;
     const found = this.look(message);
     if (found === undefined) return;
-    const delivery = { message: { ...message, content: NO_CONTENT }, channel: this.channel, lost: this.lost.signal };
-    this.letters.push({ found, delivery });
+    // Only what an ack needs: with its headers a letter takes up to a frame.
+    const taken = { fields: message.fields, content: NOTHING, properties: NO_PROPERTIES };
+    this.letters.push({ found, delivery: { message: taken, channel: this.channel, lost: this.lost.signal } });
   }
 }
 

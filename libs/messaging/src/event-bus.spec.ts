@@ -1,7 +1,11 @@
+import type { ConfirmChannel } from 'amqplib';
+import { gate, until } from '../../../test/support/until';
 import { EventBus } from './event-bus';
 import type { MercuryError } from './errors';
 import type { JsonObject } from './task';
 import { MemoryBroker } from './testing';
+import type { Queue } from './testing/broker/queue';
+import { MemoryChannel } from './testing/memory-channel';
 import type { MemoryConnections } from './testing/memory-connections';
 
 let broker: MemoryBroker;
@@ -16,7 +20,10 @@ beforeEach(() => {
   problems = [];
   bus.events.on('problem', (problem) => problems.push(problem));
 });
-afterEach(() => bus.stop());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await bus.stop();
+});
 
 /** What a subscriber to one key hears; with `onEvent` it may refuse. */
 async function heardOf(key: string, onEvent: (data: JsonObject) => unknown = () => undefined): Promise<JsonObject[]> {
@@ -27,6 +34,31 @@ async function heardOf(key: string, onEvent: (data: JsonObject) => unknown = () 
   });
   await subscription.ready;
   return heard;
+}
+
+/** All that are there: of its subscribers, as this bus is alone. */
+function queues(): Queue[] {
+  const { virtualHost } = broker as unknown as { virtualHost: { queues: Map<string, Queue> } };
+  return [...virtualHost.queues.values()];
+}
+
+/** The channel that the next subscriber opens. */
+async function channelOfSubscriber(): Promise<ConfirmChannel> {
+  const openChannel = connections.consuming.openChannel.bind(connections.consuming);
+  return new Promise((resolve) => {
+    jest.spyOn(connections.consuming, 'openChannel').mockImplementationOnce(async () => {
+      const channel = await openChannel();
+      resolve(channel);
+      return channel;
+    });
+  });
+}
+
+/** As a broker closes it for a fault. Resolves once the subscriber has another one. */
+async function loseChannel(channel: ConfirmChannel): Promise<void> {
+  channel.publish('nowhere', '', Buffer.from('{}'));
+  await until('it has noticed', () => problems.some(({ code }) => code === 'BROKER_CHANNEL_LOST'));
+  await until('it is back', () => bus.problem === undefined);
 }
 
 describe('a subscriber', () => {
@@ -97,6 +129,89 @@ describe('a subscriber', () => {
     expect(heard).toEqual([{ n: 1 }, { n: 3 }]);
     expect(problems.map(({ code }) => code)).toContain('EVENTS_MISSED');
     await publisher.stop();
+  });
+
+  it('misses nothing when only its channel is lost: what waits comes on the next one, and what was in hand once more', async () => {
+    const { opened, open } = gate();
+    const channel = channelOfSubscriber();
+    const heard = await heardOf('info', () => opened);
+    for (let number = 1; number <= 50; number++) await bus.publish('info', { number });
+    await until('the first came', () => heard.length === 1);
+    await loseChannel(await channel);
+    for (let number = 51; number <= 60; number++) await bus.publish('info', { number });
+    open();
+    await until('all came', () => heard.length === 61);
+    expect(heard.map(({ number }) => number)).toEqual([1, ...Array.from({ length: 60 }, (_, index) => index + 1)]);
+    expect(problems.map(({ code }) => code)).not.toContain('EVENTS_MISSED');
+  });
+
+  it('never handles two events at once, also not while the channel of the first is replaced', async () => {
+    const { opened, open } = gate();
+    const channel = channelOfSubscriber();
+    let running = 0;
+    let most = 0;
+    const heard = await heardOf('info', async () => {
+      most = Math.max(most, (running += 1));
+      await opened;
+      running -= 1;
+    });
+    await bus.publish('info', { number: 1 });
+    await until('it came', () => running === 1);
+    await loseChannel(await channel);
+    await until('it is there again', () => queues()[0]?.inHandCount === 1);
+    open();
+    await until('it came again', () => heard.length === 2);
+    expect(most).toBe(1);
+  });
+
+  it('holds at most 20 events while its handler takes none', async () => {
+    const { opened, open } = gate();
+    await heardOf('info', () => opened);
+    for (let number = 1; number <= 50; number++) await bus.publish('info', { number });
+    await until('all are there', () => queues()[0]?.readyCount === 30);
+    expect(queues()[0]?.inHandCount).toBe(20);
+    open();
+  });
+
+  it('has a queue that is bounded in events and bytes, and drops the oldest', async () => {
+    const { opened, open } = gate();
+    const heard = await heardOf('info', () => opened);
+    const filler = 'x'.repeat(1_000_000);
+    for (let number = 0; number < 160; number++) await bus.publish('info', { number, filler });
+    await until('all came', () => queues()[0]?.inHandCount === 20);
+    expect(queues()[0]?.readyCount).toBe(134);
+    open();
+    await until('what was kept was heard', () => heard.length === 154);
+    expect(heard.at(-1)?.['number']).toBe(159);
+    expect(problems.filter(({ code }) => code === 'EVENTS_MISSED')).toHaveLength(1);
+  });
+
+  it('leaves no queue behind when it is closed, on a connection that lives on', async () => {
+    for (let round = 0; round < 100; round++) {
+      const subscription = bus.subscribe([{ key: 'info' }], () => undefined);
+      await subscription.ready;
+      await subscription.close();
+    }
+    expect(queues()).toEqual([]);
+  });
+
+  it('declares one queue however often it has to try', async () => {
+    const bindQueue = jest.spyOn(MemoryChannel.prototype, 'bindQueue');
+    bindQueue.mockRejectedValueOnce(new Error('no')).mockRejectedValueOnce(new Error('no'));
+    const heard = await heardOf('info');
+    expect(queues()).toHaveLength(1);
+    await bus.publish('info', { number: 1 });
+    await until('it came', () => heard.length === 1);
+  });
+
+  it('declares another one when somebody has deleted it', async () => {
+    const heard = await heardOf('info');
+    const channel = await connections.consuming.openChannel();
+    await channel.deleteQueue(queues()[0]!.name);
+    await until('it has noticed', () => problems.length > 0);
+    await until('it is back', () => queues()[0]?.consumerCount === 1);
+    await bus.publish('info', { number: 1 });
+    await until('it came', () => heard.length === 1);
   });
 
   it('leaves nothing behind: neither on the connection nor on the bus', async () => {

@@ -16,14 +16,8 @@ export type { FailedAttempt } from './history';
 export { Scheduler } from './scheduler';
 export type { ScheduleOptions } from './schedule';
 export { Logger, LEVELS, type Level } from './logger';
-export {
-  EventBus,
-  type Binding,
-  type BusEvent,
-  type BusKind,
-  type PublishEventOptions,
-  type Subscription,
-} from './event-bus';
+export { EventBus, type BusKind, type PublishEventOptions } from './event-bus';
+export type { Binding, BusEvent, Subscription } from './subscription';
 export { HEADER, payloadOf, type JsonObject, type Task } from './task';
 export type { CallerHeaders } from './caller-headers';
 export type { PutOptions } from './codec';

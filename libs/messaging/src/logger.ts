@@ -1,7 +1,8 @@
 import type { EventBusOptions } from './config';
-import { EventBus, type Subscription } from './event-bus';
+import { EventBus } from './event-bus';
 import type { MercuryError } from './errors';
 import type { Events, ClientEvents } from './events';
+import type { Subscription } from './subscription';
 import type { JsonObject } from './task';
 
 export type Level = 'info' | 'critical';

@@ -1,4 +1,6 @@
+import type { ConfirmChannel } from 'amqplib';
 import { EventBus, Logger, type BusEvent, type JsonObject } from '@mercury/messaging';
+import { gate } from '../../support/until';
 import type { Stage } from './stage';
 
 class TestLogger extends Logger {
@@ -67,6 +69,33 @@ export function describeEvents(stage: Stage): void {
       return listener.heard.length > 1;
     });
     await stage.until('all is well', () => listener.problem === undefined);
+  });
+
+  it('misses nothing when only its channel is lost', async () => {
+    const { connections } = await stage.program();
+    const open = connections.consuming.openChannel.bind(connections.consuming);
+    const channels: ConfirmChannel[] = [];
+    jest.spyOn(connections.consuming, 'openChannel').mockImplementation(async () => {
+      channels.push(await open());
+      return channels.at(-1)!;
+    });
+    const bus = new EventBus({ connections, name });
+    stopAfter.push(bus);
+    const problems: string[] = [];
+    bus.events.on('problem', ({ code }) => problems.push(code));
+    const held = gate();
+    const heard: unknown[] = [];
+    const subscription = bus.subscribe([{ key: 'info' }], ({ data }) => (heard.push(data['n']), held.opened));
+    await subscription.ready;
+    for (let n = 1; n <= 30; n++) await bus.publish('info', { n });
+    await stage.until('the first came', () => heard.length === 1);
+    channels[0]?.publish(`${name}.nowhere`, '', Buffer.from('{}'));
+    await stage.until('it has noticed', () => problems.length > 0);
+    await stage.until('it is back', () => subscription.problem === undefined);
+    held.open();
+    await stage.until('all came', () => heard.length === 31);
+    expect(heard).toEqual([1, ...Array.from({ length: 30 }, (_, index) => index + 1)]);
+    expect(problems).not.toContain('EVENTS_MISSED');
   });
 
   it('refuses what nobody hears, if that is wanted, and takes the patterns of its kind', async () => {

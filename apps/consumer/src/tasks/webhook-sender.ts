@@ -161,22 +161,24 @@ interface Answer {
   said: string;
 }
 
-/** Enough of the answer for a person to see what is wrong; the rest is not read. */
+/** Enough of the answer for a person to see what is wrong; the rest is not read, nor anything of a success. */
 async function saidIn({ body, statusCode }: Dispatcher.ResponseData, secrets: readonly string[]): Promise<string> {
+  body.on('error', () => undefined);
+  if (statusCode < 300) {
+    body.destroy();
+    return '';
+  }
   const mostBytes = bytesToRead(secrets);
   const chunks: Buffer[] = [];
   let bytes = 0;
   let isWhole = false;
-  body.on('error', () => undefined);
   try {
-    if (statusCode >= 300) {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes > mostBytes) break;
-      }
-      isWhole = bytes <= mostBytes;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > mostBytes) break;
     }
+    isWhole = bytes <= mostBytes;
   } catch {
     // The status says enough: a body that breaks off or stalls does not change the outcome.
   }

@@ -59,7 +59,7 @@ export class DeadLettersController {
   @Get(':id')
   @ApiOperation({
     summary: 'Show what is known of a dead letter',
-    description: 'With its history and its body. A page has at most 1 MiB of bodies, and one letter at least.',
+    description: 'With its history and its body. A page has at most 1 MiB of them, and one letter at least.',
   })
   @ApiParam({ name: 'id' })
   @ApiOkResponse({ type: DeadLettersOfId })

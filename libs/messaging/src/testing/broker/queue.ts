@@ -40,6 +40,7 @@ export class Queue {
   /** Given back ones come first, in the order in which they came back. */
   private returned: StoredMessage[] = [];
   private ready: StoredMessage[] = [];
+  private readyBytes = 0;
   /** Dead ones that nobody could take yet. They are kept. */
   private unburied: { message: StoredMessage; reason: DeathReason }[] = [];
   private consumers: Consumer[] = [];
@@ -72,11 +73,11 @@ export class Queue {
 
   /** False when it is full and refuses: nothing was stored then. */
   push(message: StoredMessage): boolean {
-    const { 'x-max-length': most, 'x-message-ttl': ttlMs } = this.options.args;
-    const isFull = typeof most === 'number' && this.readyCount >= most;
-    if (isFull && this.options.args['x-overflow'] === 'reject-publish') return false;
+    const { 'x-message-ttl': ttlMs, 'x-overflow': overflow } = this.options.args;
+    if (overflow === 'reject-publish' && this.isOver(1, message.content.length)) return false;
     this.ready.push(message);
-    if (isFull) this.drop(this.next() ?? message, 'maxlen');
+    this.readyBytes += message.content.length;
+    while (this.isOver(0, 0)) this.drop(this.next() ?? message, 'maxlen');
     if (typeof ttlMs === 'number') {
       message.expiresAtMs = this.host.clock.nowMs() + ttlMs;
       this.watchExpiry();
@@ -105,7 +106,10 @@ export class Queue {
     if (counts) message.deliveryCount += 1;
     const { 'x-delivery-limit': limit } = this.options.args;
     if (typeof limit === 'number' && message.deliveryCount > limit) this.drop(message, 'delivery_limit');
-    else this.returned.push(message);
+    else {
+      this.returned.push(message);
+      this.readyBytes += message.content.length;
+    }
     this.watchExpiry();
     this.host.wake();
   }
@@ -153,6 +157,7 @@ export class Queue {
     const count = this.readyCount;
     this.returned = [];
     this.ready = [];
+    this.readyBytes = 0;
     return count;
   }
 
@@ -164,12 +169,23 @@ export class Queue {
     return this.purge();
   }
 
+  /** Whether with so much more there is more ready than the queue takes (RabbitMQ docs, maxlength). */
+  private isOver(count: number, bytes: number): boolean {
+    const { 'x-max-length': mostCount, 'x-max-length-bytes': mostBytes } = this.options.args;
+    return (
+      (typeof mostCount === 'number' && this.readyCount + count > mostCount) ||
+      (typeof mostBytes === 'number' && this.readyBytes + bytes > mostBytes)
+    );
+  }
+
   private get head(): StoredMessage | undefined {
     return this.returned[0] ?? this.ready[0];
   }
 
   private next(): StoredMessage | undefined {
-    return this.returned.shift() ?? this.ready.shift();
+    const message = this.returned.shift() ?? this.ready.shift();
+    this.readyBytes -= message?.content.length ?? 0;
+    return message;
   }
 
   /** False when it was not in hand any more: the queue was deleted. */

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ResolvedBroker } from './config';
 import { Connection, brokerOf, managerOptions, reportProblems, useConnections, type Connections } from './connection';
@@ -137,6 +137,17 @@ describe('untilConnected', () => {
     await expect(waiting).rejects.toBe(reason);
     manager.connect();
     await expect(connection.untilConnected(abort.signal)).rejects.toBe(reason);
+  });
+
+  it('leaves no listener behind, neither on the signal nor on the connection', async () => {
+    const { emitter } = connection.events as unknown as { emitter: EventEmitter };
+    const [stays, aborts] = [new AbortController(), new AbortController()];
+    for (let round = 0; round < 50; round++) void connection.untilConnected(stays.signal);
+    for (let round = 0; round < 50; round++) connection.untilConnected(aborts.signal).catch(() => undefined);
+    aborts.abort();
+    manager.connect();
+    for (const { signal } of [stays, aborts]) expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(emitter.listenerCount('up')).toBe(0);
   });
 });
 

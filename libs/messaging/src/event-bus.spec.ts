@@ -164,6 +164,19 @@ describe('a subscriber', () => {
     expect(most).toBe(1);
   });
 
+  it('leaves no timer of the channels that it has lost', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+    await heardOf('info');
+    const before = timers();
+    for (let round = 0; round < 3; round++) {
+      problems.length = 0;
+      connections.cut();
+      await until('it has noticed', () => problems.length > 0);
+      await until('it is back', () => queues()[0]?.consumerCount === 1);
+    }
+    expect(timers()).toBe(before);
+  });
+
   it('holds at most 20 events while its handler takes none', async () => {
     const { opened, open } = gate();
     await heardOf('info', () => opened);

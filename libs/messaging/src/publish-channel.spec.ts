@@ -70,6 +70,21 @@ it('sends what fills its buffer at once, and what is larger than that whole', as
   expect(all.lastIndexOf('xxx')).toBeLessThan(all.indexOf('after'));
 });
 
+it('has room for the frames of a body, however many it takes: what follows is whole', async () => {
+  inside.connection.frameMax = 4_096;
+  channel = new PublishChannel(inside as unknown as ConfirmChannel);
+  // Beyond a whole buffer, and one that ends near its end.
+  for (const bytes of [400_000, 60_000, 3_000, 2_000, 65_000]) {
+    publish(Buffer.alloc(bytes, 'x'));
+    publish('after');
+    await turn();
+  }
+  const all = Buffer.concat(inside.written).toString('latin1');
+  expect(all.match(/x/g)).toHaveLength(530_000);
+  expect(all.match(/after/g)).toHaveLength(5);
+  expect(all.at(-1)).toBe('\xce');
+});
+
 it('throws as amqplib does when the channel is closed, and asks for no confirm', () => {
   Object.assign(inside, {
     sendMessage: () => {

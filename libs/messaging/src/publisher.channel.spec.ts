@@ -148,6 +148,40 @@ describe('a channel', () => {
     expect([manager.channels.length, idsOn(0)]).toEqual([1, ['2']]);
   });
 
+  it('gives back the room of what could not be written to it', async () => {
+    await opened();
+    const content = Buffer.alloc(16 * 1_048_576);
+    for (let round = 0; round < 5; round++) {
+      expect(await publish('no', { content, properties: { headers: tooLarge } })).toBe('PUBLISH_NOT_SENT');
+    }
+    for (const id of ['1', '2']) void publish(id, { content });
+    expect(idsOn(0)).toEqual(['1', '2']);
+  });
+
+  it('that was replaced gives its room to the next one when it is lost', async () => {
+    const old = await opened();
+    const inFlight = Array.from({ length: 1_000 }, (_, id) => publish(String(id)));
+    publisher.renew();
+    await settle();
+    const waiting = publish('waiting');
+    expect(idsOn(1)).toEqual([]);
+    await old.close();
+    expect(idsOn(1)).toEqual(['waiting']);
+    expect(new Set(await Promise.all(inFlight))).toEqual(new Set(['PUBLISH_UNKNOWN']));
+    channel(1).sent[0]?.confirm(null);
+    expect(await waiting).toBe('confirmed');
+  });
+
+  it('that was replaced gives its room to the next one with each confirm', async () => {
+    const old = await opened();
+    for (let id = 0; id < 1_000; id++) void publish(String(id));
+    publisher.renew();
+    await settle();
+    void publish('waiting');
+    old.sent[0]?.confirm(null);
+    expect(idsOn(1)).toEqual(['waiting']);
+  });
+
   it('that closes is replaced, and declared for again', async () => {
     let declared = 0;
     setups = [async () => void declared++, async () => void declared++];
@@ -248,6 +282,21 @@ describe('close', () => {
     expect(jest.getTimerCount()).toBe(0);
     expect(manager.channels).toEqual([]);
   });
+});
+
+it('leaves no listener on a connection that others share once it is closed', async () => {
+  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  const { emitter } = connection.events as unknown as { emitter: EventEmitter };
+  const listeners = () => emitter.eventNames().map((name) => [name, emitter.listenerCount(name)]);
+  manager.connect();
+  const before = listeners();
+  for (let round = 0; round < 20; round++) {
+    const another = new Publisher(connection, async () => undefined, TIMEOUT_MS, new Events<ClientEvents>());
+    another.open();
+    await settle();
+    await another.close(1_000);
+  }
+  expect(listeners()).toEqual(before);
 });
 
 describe('a channel that breaks off', () => {

@@ -52,3 +52,15 @@ it('takes an event that was overtaken for none', () => {
   expect(gaps.before('info', second)).toBe(0);
   expect(gaps.before('info', first)).toBe(0);
 });
+
+it('forgets the keys first that were not used for longest, and remembers 10,000', () => {
+  const [sequence, gaps] = [new Sequence(), new Gaps()];
+  for (let other = 0; other < 15_000; other++) {
+    for (const key of ['often', `key ${other}`]) expect(gaps.before(key, sequence.next(key))).toBe(0);
+  }
+  expect(sequence.next('often')).toMatchObject({ 'x-sequence': 15_001 });
+  expect(gaps.before('often', sequence.next('often'))).toBe(1);
+  const { last } = sequence as unknown as { last: Map<string, number> };
+  const { heard } = gaps as unknown as { heard: Map<string, number> };
+  expect([last.size, heard.size]).toEqual([10_000, 10_000]);
+});

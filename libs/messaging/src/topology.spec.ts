@@ -5,11 +5,20 @@ import { LEAST_CHANNELS } from './broker-url';
 import { MOST_LEVELS } from './config';
 import { Connection } from './connection';
 import type { BrokerError } from './errors';
-import { deadQueueOf, declareTaskTopology, delayQueueOf, dueQueueOf, retryQueueOf, waitingQueueOf } from './topology';
+import {
+  deadQueueOf,
+  declareTaskTopology,
+  delayQueueArguments,
+  delayQueueOf,
+  dueQueueOf,
+  retryQueueArguments,
+  retryQueueOf,
+  waitingQueueOf,
+} from './topology';
 
 interface Queue {
   durable: boolean;
-  arguments: Record<string, string | number>;
+  arguments: Record<string, string | number | boolean>;
 }
 
 /** Declares as RabbitMQ does: the refusal names the first argument that differs, and closes the channel. */
@@ -63,7 +72,7 @@ function difference(name: string, has: Queue, wanted: Queue): string | undefined
   const refusal = (key: string, text: string) =>
     `PRECONDITION_FAILED - inequivalent arg '${key}' for queue '${name}' in vhost '/': received ${text}`;
   if (has.durable !== wanted.durable) return refusal('durable', `'${wanted.durable}' but current is '${has.durable}'`);
-  const show = (value: string | number | undefined) => {
+  const show = (value: string | number | boolean | undefined) => {
     if (value === undefined) return 'none';
     return `the value '${value}' of type '${typeof value === 'string' ? 'longstr' : 'signedint'}'`;
   };
@@ -206,6 +215,16 @@ describe('declareTaskTopology', () => {
       'a delay level that gives its tasks to the work queue',
       'reports.delay.1000',
       { durable: true, arguments: { ...work, 'x-dead-letter-exchange': 'mercury.back', 'x-message-ttl': 1_000 } },
+    ],
+    [
+      'a retry level of another time',
+      'reports.retry.60000',
+      { durable: true, arguments: retryQueueArguments('reports', 30_000) },
+    ],
+    [
+      'a delay level of another time',
+      'reports.delay.1000',
+      { durable: true, arguments: delayQueueArguments('reports', 2_000) },
     ],
     [
       'a dead queue that drops',

@@ -1,7 +1,10 @@
 import { getEventListeners } from 'node:events';
+import { gate, until } from '../../../test/support/until';
 import { MemoryKeyStore } from './memory-key-store';
+import { Publisher } from './publisher';
 import type { Task } from './task';
 import { MemoryBroker } from './testing';
+import type { Queue } from './testing/broker/queue';
 import type { MemoryConnections } from './testing/memory-connections';
 import { retryQueueOf } from './topology';
 import { Worker } from './worker';
@@ -16,7 +19,10 @@ beforeEach(() => {
   connections = broker.connect();
   client = new WorkerClient({ connections, queueName: 'reports' });
 });
-afterEach(() => client.stop());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await client.stop();
+});
 
 class ReportWorker extends Worker {
   work: (task: Task) => unknown = () => undefined;
@@ -25,16 +31,20 @@ class ReportWorker extends Worker {
   }
 }
 
+function queueOf(name: string): Queue {
+  const { virtualHost } = broker as unknown as { virtualHost: { queues: Map<string, Queue> } };
+  return virtualHost.queues.get(name)!;
+}
+
 const turns = async (count = 20) => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
 };
 
 it('a task is acknowledged only when it is remembered that it has succeeded', async () => {
-  let remember: () => void = () => undefined;
-  const gate = new Promise<void>((resolve) => (remember = resolve));
+  const { opened, open: remember } = gate();
   const keyStore = new (class extends MemoryKeyStore {
     override async setIfAbsent(key: string, value: string, ttlMs: number): Promise<string | undefined> {
-      await gate;
+      await opened;
       return super.setIfAbsent(key, value, ttlMs);
     }
   })();
@@ -49,6 +59,68 @@ it('a task is acknowledged only when it is remembered that it has succeeded', as
   await broker.untilIdle();
   expect(settled).toEqual([id]);
   await worker.stop();
+});
+
+describe('a worker that stops', () => {
+  it('gives back at once what waits for a slot, also while handlers of a lost connection still run', async () => {
+    const { opened, open } = gate();
+    const worker = new ReportWorker({ connections, queueName: 'reports', capacity: 1 });
+    worker.events.on('problem', () => undefined);
+    worker.work = () => opened;
+    await worker.start();
+    await client.put({}, { type: 'report' });
+    await until('it runs', () => worker.runningCount === 1);
+    connections.cut();
+    const { slots } = worker as unknown as { slots: { waiting: unknown[] } };
+    await until('it came again', () => slots.waiting.length === 1);
+    const stopping = worker.stop();
+    await until('it is given back', () => queueOf('reports').readyCount === 1);
+    expect(worker.runningCount).toBe(1);
+    open();
+    await stopping;
+  });
+
+  it('gives back, and tells as no attempt, what it could not ask for whether it has succeeded', async () => {
+    const keyStore = new (class extends MemoryKeyStore {
+      override get(): Promise<string | undefined> {
+        return Promise.reject(new Error('away'));
+      }
+    })();
+    const worker = new ReportWorker({ connections, queueName: 'reports', keyStore });
+    const settled: unknown[] = [];
+    worker.events.on('settled', ({ id }) => settled.push(id));
+    worker.events.on('problem', () => undefined);
+    await worker.start();
+    await client.put({}, { type: 'report' });
+    await until('it asks', () => worker.problem?.code === 'KEY_STORE_UNAVAILABLE');
+    await worker.stop();
+    expect(settled).toEqual([]);
+    expect(broker.messages('reports')).toMatchObject([{ headers: { 'x-attempt': 1 } }]);
+  });
+
+  it('waits until the delayed tasks on their way have arrived, and leaves no second of any', async () => {
+    const worker = new ReportWorker({ connections, queueName: 'reports' });
+    await worker.start();
+    const { opened, open } = gate();
+    await client.put({}, { type: 'report', delayMs: 1_000 });
+    const publish = Publisher.prototype.publish;
+    const sent = jest.spyOn(Publisher.prototype, 'publish').mockImplementation(async function (
+      this: Publisher,
+      message,
+    ) {
+      await opened;
+      return publish.call(this, message);
+    });
+    void broker.advance(1_000, { whileBusy: true });
+    await until('it is on its way', () => sent.mock.calls.length === 1);
+    let isStopped = false;
+    const stopping = worker.stop().then(() => (isStopped = true));
+    await turns();
+    expect(isStopped).toBe(false);
+    open();
+    await stopping;
+    expect([queueOf('reports').readyCount, queueOf('reports.due').readyCount]).toEqual([1, 0]);
+  });
 });
 
 it('a retry level that was deleted is declared again, and the task waits there', async () => {

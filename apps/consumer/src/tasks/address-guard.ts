@@ -51,10 +51,10 @@ export class AddressGuard {
   }
 }
 
-/** IPv6 addresses that the internet routes (IANA, Global Unicast): all others are not public, whatever they are for. */
 /** Public by their range, and yet the machine's own: the host endpoint of Azure. */
 const HOST_ENDPOINTS: ReadonlySet<string> = new Set(['168.63.129.16']);
 
+/** IPv6 addresses that the internet routes (IANA, Global Unicast): all others are not public, whatever they are for. */
 const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 
 /** Only `unicast` is public; an address that leads to an IPv4 address is what that one is. */

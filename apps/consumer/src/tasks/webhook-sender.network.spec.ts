@@ -81,6 +81,22 @@ async function expectDead(sending: Promise<number>, code: string): Promise<void>
   expect(error.code).toBe(code);
 }
 
+it('leaves no connection open, however a delivery ends', async () => {
+  answers = {
+    '/moved': redirect(307, '/new'),
+    '/broken': (response) => response.writeHead(503).end('busy'),
+    '/silent': () => undefined,
+    '/endless': (response) => response.writeHead(503).write('x'.repeat(1_000_000)),
+  };
+  await deliver(at('/new'));
+  await deliver(at('/moved'));
+  for (const path of ['/broken', '/endless']) await failureOf(deliver(at(path)));
+  await failureOf(deliver(at('/silent'), { timeoutMs: 50 }));
+  const open = () => new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+  // A connection that is kept alive lives for some seconds.
+  await until('all are closed', async () => (await open()) === 0, 2_000);
+});
+
 describe('a redirect', () => {
   it.each([[307], [308]])('%i is followed with method and body', async (status) => {
     answers['/old'] = redirect(status, '/new');

@@ -4,7 +4,8 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { IsInt } from 'class-validator';
-import { Logger, WorkerClient, type JsonObject } from '../index';
+import { until } from '../../../../test/support/until';
+import { Logger, Scheduler, WorkerClient, type JsonObject } from '../index';
 import { MemoryBroker, RecordingClient } from '../testing';
 import { connectWorker } from './connect-worker';
 import { MessagingConnections } from './messaging.connections';
@@ -100,6 +101,24 @@ describe('an application on a MemoryBroker', () => {
     expect(rendered).toEqual([]);
     expect(broker.messages('reports.dead')).toMatchObject([{ headers: { 'x-error-code': 'INVALID_PAYLOAD' } }]);
   });
+});
+
+it('an application that is closed puts no ticks any more, and leaves its schedules to another at once', async () => {
+  const broker = new MemoryBroker(new Date('2026-11-24T00:00:00Z'));
+  const schedules = [{ name: 'nightly', cron: '0 3 * * *', type: 'report', body: { month: 1 } }];
+  const options = { rabbitUrl: 'amqp://127.0.0.1:1', queueName: 'reports', schedules };
+  const testing = Test.createTestingModule({ imports: [MessagingModule.forRoot(options)] });
+  const compiled = await testing.overrideProvider(MessagingConnections).useValue(broker.connect()).compile();
+  const app = compiled.createNestApplication(new FastifyAdapter(), { logger: false });
+  await app.init();
+  const scheduler = app.get(Scheduler);
+  await until('it leads', () => scheduler.isLeading);
+  await broker.advance(86_400_000);
+  await app.close();
+  expect(scheduler.isLeading).toBe(false);
+  await expect(scheduler.start()).rejects.toMatchObject({ code: 'STOPPED' });
+  await broker.advance(86_400_000);
+  expect(broker.messages('reports').map(({ id }) => id)).toEqual(['nightly@2026-11-24T03:00:00.000Z']);
 });
 
 it('a RecordingClient stands for the WorkerClient of a provider under test', async () => {

@@ -59,3 +59,13 @@ it.each([
     message: expect.stringContaining(`${path}: `) as string,
   });
 });
+
+it('names 20 unknown fields, and says how many more there are', async () => {
+  const fields = Array.from({ length: 1_000 }, (_, index) => [`unknown${index}`, 1]);
+  const refusal = await read(JSON.stringify({ data: {}, ...Object.fromEntries(fields) })).catch(
+    (error: Error) => error,
+  );
+  const { message } = refusal as Error;
+  expect(message.match(/should not exist/g)).toHaveLength(20);
+  expect(message).toContain('and 980 more');
+});

@@ -1,7 +1,7 @@
 import { WorkerClient, type Task } from '@mercury/messaging';
 import { Proxy } from '../faults/proxy';
 import { rabbitUrl } from '../support/rabbit';
-import { gate, until } from '../support/until';
+import { gate, inTime, until } from '../support/until';
 import { type TestWorker, Workbench } from '../support/workbench';
 
 const LEVELS_MS = [100];
@@ -54,7 +54,7 @@ describe('a worker that loses its connection', () => {
     for (let cut = 0; cut < 3; cut++) {
       const again = new Promise<void>((resolve) => worker.events.once('ready', resolve));
       proxy.resetAll();
-      await again;
+      await inTime('it consumes again', again);
       await until('the broker has given the task again', async () => (await bench.rabbit.depth(bench.queueName)) === 0);
     }
     expect(worker.most).toBe(1);

@@ -9,6 +9,15 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
+/** What a promise resolves to. Fails with `what` at the deadline: a promise that nobody keeps has no sentence of its own. */
+export async function inTime<Value>(what: string, promise: Promise<Value>, timeoutMs = 10_000): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Not within ${timeoutMs} ms: ${what}`)), timeoutMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** Resolves with the first `count` values that are pushed. */
 export class Collector<Value> {
   readonly values: Value[] = [];

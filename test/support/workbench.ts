@@ -1,6 +1,6 @@
 import { Worker, WorkerClient, type KeyStore, type Task } from '@mercury/messaging';
 import { Rabbit, rabbitUrl, uniqueName } from './rabbit';
-import { Collector } from './until';
+import { Collector, inTime } from './until';
 
 interface TestWorkerOptions {
   /** Default: the broker of this run. */
@@ -23,7 +23,19 @@ export class TestWorker extends Worker {
     private readonly work: (task: Task) => unknown,
     options: TestWorkerOptions,
   ) {
-    super({ rabbitUrl: rabbitUrl(), queueName, retryDelaysMs, maxAttempts: 3, ...options });
+    // A test that fails leaves handlers that never end: the next one is not to wait for them long.
+    super({ rabbitUrl: rabbitUrl(), queueName, retryDelaysMs, maxAttempts: 3, drainTimeoutMs: 8_000, ...options });
+  }
+
+  override start(): Promise<void> {
+    const starting = inTime('the worker consumes', super.start(), 15_000);
+    // As that of a worker itself: who does not wait for it must not die of it.
+    starting.catch(() => undefined);
+    return starting;
+  }
+
+  override stop(): Promise<void> {
+    return inTime('the worker has stopped', super.stop(), 20_000);
   }
 
   override async handler(task: Task): Promise<void> {

@@ -10,7 +10,7 @@ function call(name: string, url: string, selfUs: number, ...callees: Call[]): Ca
   return { frame, selfUs, totalUs: callees.reduce((sum, { totalUs }) => sum + totalUs, selfUs), callees };
 }
 
-const MERCURY = '/project/libs/messaging/src/codec.ts';
+const MERCURY = '/project/libs/messaging/src/tasks/codec.ts';
 const AMQPLIB = '/project/node_modules/amqplib/lib/frame.js';
 
 const graphOf = (...callees: Call[]) =>
@@ -46,7 +46,7 @@ describe('a flame graph', () => {
   });
 
   it('tells in a tooltip the function, its place and its share', () => {
-    expect(boxOf(svg, 'put')?.tooltip).toBe('put, libs/messaging/src/codec.ts:12: 80.0 %, itself 10.0 %');
+    expect(boxOf(svg, 'put')?.tooltip).toBe('put, libs/messaging/src/tasks/codec.ts:12: 80.0 %, itself 10.0 %');
     expect(boxOf(svg, '(garbage collector)')?.tooltip).toBe('(garbage collector): 20.0 %, itself 20.0 %');
   });
 

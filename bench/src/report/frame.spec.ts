@@ -12,7 +12,12 @@ describe('the name of a function in a profile', () => {
   const reader = new FrameReader('/home/me/mercury');
 
   it.each([
-    ['Mercury', 'file:///home/me/mercury/libs/messaging/src/codec.ts', 'libs/messaging/src/codec.ts:12', 'Mercury'],
+    [
+      'Mercury',
+      'file:///home/me/mercury/libs/messaging/src/tasks/codec.ts',
+      'libs/messaging/src/tasks/codec.ts:12',
+      'Mercury',
+    ],
     ['an application', 'file:///home/me/mercury/apps/producer/src/main.ts', 'apps/producer/src/main.ts:12', 'Mercury'],
     ['the benchmark', 'file:///home/me/mercury/bench/src/body.ts', 'bench/src/body.ts:12', 'the benchmark'],
     [

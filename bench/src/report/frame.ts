@@ -34,7 +34,7 @@ export const ORIGINS: readonly Origin[] = [
 /** A function, named so that a reader finds it. */
 export interface Frame {
   name: string;
-  /** `libs/messaging/src/codec.ts:12`, `node_modules/…`, `node:…`; empty for native code. */
+  /** `libs/messaging/src/tasks/codec.ts:12`, `node_modules/…`, `node:…`; empty for native code. */
   place: string;
   origin: Origin;
 }

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { MercuryError, PublishFailure } from './errors';
 import { printable } from './json-text';
-import type { Outcome } from './outcome';
-import type { Task } from './task';
+import type { Outcome } from './tasks/outcome';
+import type { Task } from './tasks/task';
 
 /** What a WorkerClient, a Worker, a Logger or an EventBus tells about its connection. */
 export interface ConnectionEvents {

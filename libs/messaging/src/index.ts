@@ -1,5 +1,5 @@
-export { WorkerClient } from './worker-client';
-export { Worker } from './worker';
+export { WorkerClient } from './tasks/worker-client';
+export { Worker } from './tasks/worker';
 export {
   DEAD_LETTER_LIMITS,
   DeadLetters,
@@ -9,20 +9,20 @@ export {
   type PageOptions,
   type ReplayOptions,
   type ReplayProgress,
-} from './dead-letters';
-export type { DeadLetter, DeadLetterSummary } from './dead-letter';
-export { timeMsOf, type DeadLetterFilter } from './dead-letter-filter';
-export type { FailedAttempt } from './history';
-export { Scheduler } from './scheduler';
-export type { ScheduleOptions } from './schedule';
-export { Logger, LEVELS, type Level } from './logger';
-export { EventBus, type BusKind, type PublishEventOptions } from './event-bus';
-export type { Binding, BusEvent, Subscription } from './subscription';
-export { HEADER, payloadOf, type JsonObject, type Task } from './task';
-export type { CallerHeaders } from './caller-headers';
-export type { PutOptions } from './codec';
-export type { Outcome, Failure } from './outcome';
-export type { TaskRunner } from './execution';
+} from './dead-letters/dead-letters';
+export type { DeadLetter, DeadLetterSummary } from './dead-letters/dead-letter';
+export { timeMsOf, type DeadLetterFilter } from './dead-letters/dead-letter-filter';
+export type { FailedAttempt } from './tasks/history';
+export { Scheduler } from './schedules/scheduler';
+export type { ScheduleOptions } from './schedules/schedule';
+export { Logger, LEVELS, type Level } from './bus/logger';
+export { EventBus, type BusKind, type PublishEventOptions } from './bus/event-bus';
+export type { Binding, BusEvent, Subscription } from './bus/subscription';
+export { HEADER, payloadOf, type JsonObject, type Task } from './tasks/task';
+export type { CallerHeaders } from './tasks/caller-headers';
+export type { PutOptions } from './tasks/codec';
+export type { Outcome, Failure } from './tasks/outcome';
+export type { TaskRunner } from './tasks/execution';
 export type {
   ClientEvents,
   ConnectionEvents,
@@ -43,15 +43,15 @@ export {
   type WorkerClientOptions,
   type WorkerOptions,
   type WorkerRules,
-} from './config';
-export { tlsFrom, type TlsOptions, type TlsVariables } from './tls';
-export type { KeyStore } from './key-store';
-export { MemoryKeyStore } from './memory-key-store';
-export { RedisKeyStore } from './redis-key-store';
+} from './tasks/config';
+export { tlsFrom, type TlsOptions, type TlsVariables } from './broker/tls';
+export type { KeyStore } from './tasks/key-store';
+export { MemoryKeyStore } from './key-stores/memory-key-store';
+export { RedisKeyStore } from './key-stores/redis-key-store';
 export { escapeUnseen, printable } from './json-text';
 export type { Clock } from './clock';
-export { Connection, type Connections } from './connection';
-export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './delay';
+export { Connection, type Connections } from './broker/connection';
+export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './broker/delay';
 export {
   EXCHANGE,
   deadQueueOf,
@@ -60,7 +60,7 @@ export {
   retryQueueOf,
   scheduleQueueOf,
   suspectQueueOf,
-} from './topology';
+} from './broker/topology';
 export {
   BrokerError,
   ConfigError,

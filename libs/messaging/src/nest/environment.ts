@@ -13,10 +13,10 @@ import {
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
-import { readBrokerUrl } from '../broker-url';
-import { MOST_LEVELS, nameProblem, queueNameProblem } from '../config';
+import { readBrokerUrl } from '../broker/broker-url';
+import { MOST_LEVELS, nameProblem, queueNameProblem } from '../tasks/config';
 import { ConfigError } from '../errors';
-import { checkTls, readTls, tlsFrom, type TlsOptions } from '../tls';
+import { checkTls, readTls, tlsFrom, type TlsOptions } from '../broker/tls';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_TTL_MS = 366 * 86_400_000;

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { HttpException } from '@nestjs/common';
 import { DiscardTask, RetryTask } from '../errors';
-import { noteHeld } from '../execution';
-import type { Task } from '../task';
+import { noteHeld } from '../tasks/execution';
+import type { Task } from '../tasks/task';
 
 /** Boxed, because anything can be thrown, also nothing. */
 export interface Thrown {

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { WorkerClient } from '../worker-client';
+import { WorkerClient } from '../tasks/worker-client';
 import { MemoryBroker } from '../testing';
 import { MessagingConnections, MessagingModule, TaskHandler, WorkerTransport, connectWorker } from '.';
 

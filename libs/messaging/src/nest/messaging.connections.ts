@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
-import { addressesOf } from '../broker-url';
-import { resolveBroker, type ResolvedBroker } from '../config';
-import { brokerOf, Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../connection';
+import { addressesOf } from '../broker/broker-url';
+import { resolveBroker, type ResolvedBroker } from '../tasks/config';
+import { brokerOf, Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../broker/connection';
 import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
 
 /**

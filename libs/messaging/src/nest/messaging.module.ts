@@ -9,13 +9,13 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import { DeadLetters } from '../dead-letters';
+import { DeadLetters } from '../dead-letters/dead-letters';
 import { MercuryError } from '../errors';
-import { EventBus } from '../event-bus';
-import { Logger } from '../logger';
-import { Scheduler } from '../scheduler';
-import { WorkerClient } from '../worker-client';
-import { Worker } from '../worker';
+import { EventBus } from '../bus/event-bus';
+import { Logger } from '../bus/logger';
+import { Scheduler } from '../schedules/scheduler';
+import { WorkerClient } from '../tasks/worker-client';
+import { Worker } from '../tasks/worker';
 import { MessagingConnections } from './messaging.connections';
 import {
   MESSAGING_OPTIONS,

@@ -1,7 +1,7 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
-import type { EventBusOptions, SchedulerOptions, WorkerOptions } from '../config';
-import type { Connections } from '../connection';
-import type { ScheduleOptions } from '../schedule';
+import type { EventBusOptions, SchedulerOptions, WorkerOptions } from '../tasks/config';
+import type { Connections } from '../broker/connection';
+import type { ScheduleOptions } from '../schedules/schedule';
 
 export const MESSAGING_OPTIONS = Symbol('mercury.options');
 

@@ -1,7 +1,7 @@
 import { SetMetadata, UsePipes, applyDecorators } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import { catchError, isObservable, throwError } from 'rxjs';
-import type { TaskRunner } from '../execution';
+import type { TaskRunner } from '../tasks/execution';
 import { currentCall } from './handler-call';
 import { PayloadPipe } from './payload.pipe';
 

@@ -1,5 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import type { Task } from '../task';
+import type { Task } from '../tasks/task';
 
 /** What `@Ctx()` gives to a task handler, and what guards and interceptors find with `switchToRpc().getContext()`. */
 export class TaskContext extends BaseRpcContext<[Task]> {

@@ -2,12 +2,12 @@ import { Inject, Injectable, UseFilters, type OnApplicationBootstrap } from '@ne
 import { ApplicationConfig, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { checkRunner, type WorkerOptions } from '../config';
+import { checkRunner, type WorkerOptions } from '../tasks/config';
 import { ConfigError, MercuryError, describeError } from '../errors';
 import type { Events, WorkerEvents } from '../events';
-import type { TaskRunner } from '../execution';
-import { payloadOf, type Task } from '../task';
-import { Worker } from '../worker';
+import type { TaskRunner } from '../tasks/execution';
+import { payloadOf, type Task } from '../tasks/task';
+import { Worker } from '../tasks/worker';
 import { MessagingConnections } from './messaging.connections';
 import { MESSAGING_OPTIONS, workerOptionsOf, type MessagingModuleOptions } from './messaging.options';
 import { HandlerCall, currentCall, type Thrown } from './handler-call';

@@ -1,5 +1,5 @@
 import { EventBus, Scheduler, Worker, type Task } from '../index';
-import { WorkerClient } from '../worker-client';
+import { WorkerClient } from '../tasks/worker-client';
 import { MemoryBroker } from './memory-broker';
 import type { MemoryConnections } from './memory-connections';
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { ChannelModel } from 'amqplib';
 import type { Clock } from '../clock';
-import { Connection, ConnectionPair, type ConnectionManager } from '../connection';
+import { Connection, ConnectionPair, type ConnectionManager } from '../broker/connection';
 import { MemoryChannel, type ChannelHost } from './memory-channel';
 
 /**

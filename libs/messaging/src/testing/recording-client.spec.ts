@@ -1,4 +1,4 @@
-import { WorkerClient } from '../worker-client';
+import { WorkerClient } from '../tasks/worker-client';
 import { RecordingClient } from './recording-client';
 
 it('is a WorkerClient that remembers what was put, as a handler will get it', async () => {

@@ -1,8 +1,8 @@
-import { encodeTask, type PutOptions } from '../codec';
-import { DEFAULTS, type WorkerClientOptions } from '../config';
+import { encodeTask, type PutOptions } from '../tasks/codec';
+import { DEFAULTS, type WorkerClientOptions } from '../tasks/config';
 import { PublishError, type MercuryError } from '../errors';
-import type { JsonObject } from '../task';
-import { WorkerClient } from '../worker-client';
+import type { JsonObject } from '../tasks/task';
+import { WorkerClient } from '../tasks/worker-client';
 import { MemoryBroker } from './memory-broker';
 
 /** A task that was put. */

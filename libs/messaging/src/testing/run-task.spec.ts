@@ -1,7 +1,7 @@
 import { DiscardTask, RetryTask } from '../errors';
-import type { WorkerOptions } from '../config';
-import type { Task } from '../task';
-import { Worker } from '../worker';
+import type { WorkerOptions } from '../tasks/config';
+import type { Task } from '../tasks/task';
+import { Worker } from '../tasks/worker';
 import { runTask, type RunTaskOptions } from './run-task';
 
 interface Report {

@@ -1,16 +1,16 @@
 import type { Message } from 'amqplib';
-import { encodeTask, isJsonObject, type PutOptions } from '../codec';
-import { resolveWorker, type WorkerOptions, type WorkerRules } from '../config';
+import { encodeTask, isJsonObject, type PutOptions } from '../tasks/codec';
+import { resolveWorker, type WorkerOptions, type WorkerRules } from '../tasks/config';
 import { ConfigError } from '../errors';
 import { Events, type ClientEvents } from '../events';
-import { execute } from '../execution';
-import type { Outcome } from '../outcome';
-import { Publisher } from '../publisher';
-import { Settlement } from '../settlement';
-import { Slot } from '../slots';
-import { HEADER, type JsonObject, type Task } from '../task';
-import { Worker } from '../worker';
-import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../topology';
+import { execute } from '../tasks/execution';
+import type { Outcome } from '../tasks/outcome';
+import { Publisher } from '../broker/publisher';
+import { Settlement } from '../tasks/settlement';
+import { Slot } from '../tasks/slots';
+import { HEADER, type JsonObject, type Task } from '../tasks/task';
+import { Worker } from '../tasks/worker';
+import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../broker/topology';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
 
 /** What executes tasks: a function, or a Worker, of which only the handler is asked. */

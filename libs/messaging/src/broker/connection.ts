@@ -1,0 +1,293 @@
+import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
+import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
+import type { ConfirmChannel } from 'amqplib';
+import { addressesOf } from './broker-url';
+import { frameMaxOf } from './channel-inside';
+import { systemClock, type Clock } from '../clock';
+import type { ResolvedBroker } from '../tasks/config';
+import { BrokerError } from '../errors';
+import { connectionProblem } from './connection-problem';
+import { Events } from '../events';
+import { checkFrameMax } from './frame-fit';
+import { backoffMs } from '../tasks/retry-policy';
+import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
+import { socketOptionsOf, type TlsOptions } from './tls';
+
+const HEARTBEAT_S = 15;
+const CONNECT_TIMEOUT_MS = 10_000;
+const RECONNECT_CAP_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 3_000;
+const CLOSE_CHANNEL_TIMEOUT_MS = 1_000;
+
+/**
+ * One connection for publishing and one for consuming: while an alarm is on, the broker stops reading from a
+ * connection that publishes, and acks sent on it would wait too (RabbitMQ docs, alarms).
+ */
+export interface Connections {
+  publishing: Connection;
+  consuming: Connection;
+  /** The time that tasks go by. Default: this machine's. */
+  readonly clock?: Clock;
+}
+
+/** So that not all processes gather on the first node of a cluster. */
+export function shuffled<Item>(items: readonly Item[]): Item[] {
+  const left = [...items];
+  return items.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
+}
+
+interface StateEvents {
+  up: [];
+  down: [problem: BrokerError];
+  /** A reconnect attempt failed. */
+  failed: [problem: BrokerError];
+  blocked: [problem: BrokerError];
+  unblocked: [];
+}
+
+/** A name for the broker behind these URLs and who uses it, whatever their order; without passwords. */
+export function brokerOf(urls: readonly string[]): string {
+  const places = urls.map((url) => {
+    const { protocol, username, host, pathname } = new URL(url);
+    return `${protocol}//${username}@${host}${pathname}`;
+  });
+  return places.sort().join(' ');
+}
+
+/** How amqp-connection-manager has to be set up for us, also when another library creates it. */
+export function managerOptions(purpose: string, tls: TlsOptions = {}) {
+  return {
+    heartbeatIntervalInSeconds: HEARTBEAT_S,
+    reconnectTimeInSeconds: 0.1,
+    connectionOptions: {
+      // Without it Nagle's algorithm holds a small publish back for some 20 ms.
+      noDelay: true,
+      keepAlive: true,
+      timeout: CONNECT_TIMEOUT_MS,
+      ...socketOptionsOf(tls),
+      clientProperties: { connection_name: `mercury ${purpose} ${hostname()}:${process.pid}` },
+    },
+  };
+}
+
+/** What a connection needs of amqp-connection-manager. */
+export type ConnectionManager = EventEmitter &
+  Pick<AmqpConnectionManager, 'connection' | 'isConnected' | 'close' | 'reconnectTimeInSeconds'>;
+
+/**
+ * A connection that comes back by itself, with exponential backoff and full jitter, over the given URLs in turn.
+ * It hands out plain amqplib channels: whoever opens one owns it and replaces it when it closes.
+ */
+export class Connection {
+  readonly events = new Events<StateEvents>();
+  private failures = 0;
+  private currentProblem: BrokerError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
+  private closing: Promise<void> | undefined;
+
+  /** Connects in the background, once somebody waits for it. @throws ConfigError `CONFIG_INVALID` for a URL that cannot be used. */
+  static open(urls: readonly string[], purpose: string, tls?: TlsOptions): Connection {
+    const manager = new AmqpConnectionManagerClass(shuffled(addressesOf(urls)), managerOptions(purpose, tls));
+    // Its promise only repeats what the events say.
+    return new Connection(manager, () => void manager.connect().catch(() => undefined), brokerOf(urls));
+  }
+
+  /** @param connect called when the connection is first waited for; not needed for a manager that connects by itself. */
+  constructor(
+    private readonly manager: ConnectionManager,
+    private connect: (() => void) | undefined = undefined,
+    /** Which broker it leads to: the same for all connections to the same one. */
+    readonly broker: string = randomUUID(),
+  ) {
+    manager.on('connect', () => {
+      this.failures = 0;
+      this.currentProblem = undefined;
+      const model = manager.connection;
+      const socket = model && socketOf(model);
+      if (socket) {
+        endWhenSilent(socket, heartbeatOf(model));
+        writeTogether(socket);
+      }
+      this.events.emit('up');
+    });
+    manager.on('connectFailed', ({ err }: { err: Error }) => this.events.emit('failed', this.fail(err)));
+    manager.on('disconnect', ({ err }: { err: Error }) => this.events.emit('down', this.fail(err)));
+    manager.on('blocked', ({ reason }: { reason: string }) => {
+      this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
+      this.events.emit('blocked', this.currentProblem);
+    });
+    manager.on('unblocked', () => {
+      this.currentProblem = undefined;
+      this.events.emit('unblocked');
+    });
+    if (manager.isConnected()) this.currentProblem = undefined;
+  }
+
+  /** Why nothing can be published now; undefined when all is well. */
+  get problem(): BrokerError | undefined {
+    return this.currentProblem;
+  }
+
+  get connected(): boolean {
+    return this.manager.isConnected();
+  }
+
+  /** As was negotiated, 0 for none; undefined while there is no connection. */
+  get heartbeatS(): number | undefined {
+    const { heartbeat } =
+      (this.manager.connection as { connection?: { heartbeat?: number } } | undefined)?.connection ?? {};
+    return heartbeat;
+  }
+
+  /** Resolves once connected, at once if it is. Rejects with the signal's reason when that aborts first. */
+  async untilConnected(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.connect?.();
+    this.connect = undefined;
+    if (this.manager.isConnected()) return;
+    await new Promise<void>((resolve, reject) => {
+      const finish = () => {
+        this.events.off('up', finish);
+        signal.removeEventListener('abort', finish);
+        if (signal.aborted) reject(signal.reason as Error);
+        else resolve();
+      };
+      this.events.on('up', finish);
+      signal.addEventListener('abort', finish);
+    });
+  }
+
+  /**
+   * Opens a channel in confirm mode. Its `error` event is always heard, so that a channel error never crashes the
+   * process; `close` tells the owner.
+   * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`, `BROKER_FRAME_TOO_SMALL`.
+   */
+  async openChannel(): Promise<ConfirmChannel> {
+    const model = this.manager.connection;
+    if (!model) throw this.currentProblem ?? new BrokerError('BROKER_UNREACHABLE', 'Not connected to the broker.');
+    checkFrameMax(frameMaxOf(model));
+    try {
+      const channel = await model.createConfirmChannel();
+      channel.on('error', () => undefined);
+      return channel;
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      throw new BrokerError('BROKER_CHANNEL_LOST', `The broker gave no channel: ${text}.`, { cause });
+    }
+  }
+
+  /** Closes within 3 s: politely if the broker answers, by ending the socket if not. Safe to call twice. */
+  close(): Promise<void> {
+    this.closing ??= this.closeWithDeadline();
+    return this.closing;
+  }
+
+  private async closeWithDeadline(): Promise<void> {
+    const model = this.manager.connection;
+    const polite = this.manager.close().catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        // With an error, or amqplib does not hear of it and its heartbeat keeps the process alive.
+        if (model) socketOf(model)?.destroy(new Error('The broker did not answer the close in time.'));
+        resolve();
+      }, CLOSE_TIMEOUT_MS);
+    });
+    await Promise.race([polite, deadline]);
+    clearTimeout(timer);
+    // Also after a polite end: a blocked connection with unsent bytes would live on until they are taken.
+    if (model) socketOf(model)?.destroy();
+  }
+
+  private fail(error: unknown): BrokerError {
+    this.failures += 1;
+    // Read by the manager right after this event, for its next wait.
+    this.manager.reconnectTimeInSeconds = backoffMs(this.failures, RECONNECT_CAP_MS) / 1000;
+    this.currentProblem = connectionProblem(error);
+    return this.currentProblem;
+  }
+}
+
+/** A pair of connections, each opened when first used. */
+export abstract class ConnectionPair implements Connections {
+  private readonly opened: { publishing?: Connection; consuming?: Connection } = {};
+
+  protected abstract open(purpose: string): Connection;
+
+  get publishing(): Connection {
+    this.opened.publishing ??= this.open('publishing');
+    return this.opened.publishing;
+  }
+
+  get consuming(): Connection {
+    this.opened.consuming ??= this.open('consuming');
+    return this.opened.consuming;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
+  }
+}
+
+class OwnConnections extends ConnectionPair {
+  constructor(
+    private readonly target: ResolvedBroker,
+    private readonly owner: string,
+    private readonly onProblem: (problem: BrokerError) => void,
+  ) {
+    super();
+  }
+
+  protected override open(purpose: string): Connection {
+    const connection = Connection.open(this.target.urls, `${this.owner} ${purpose}`, this.target.tls);
+    reportProblems(connection, this.onProblem);
+    return connection;
+  }
+}
+
+export interface BrokerUse {
+  connections: Connections;
+  clock: Clock;
+  /** Closes only what was opened for this use. */
+  close(): Promise<void>;
+}
+
+/**
+ * Closes a channel, and never fails. Does not wait for a broker that is gone or does not answer: amqplib's own close
+ * then never ends.
+ */
+export async function closeChannel(channel: ConfirmChannel): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_CHANNEL_TIMEOUT_MS);
+    channel.once('close', resolve);
+    const close = async () => channel.close();
+    close().then(resolve, () => resolve());
+  });
+  clearTimeout(timer);
+}
+
+/** The given connections, or a pair of one's own. */
+export function useConnections(
+  broker: ResolvedBroker,
+  owner: string,
+  onProblem: (problem: BrokerError) => void,
+): BrokerUse {
+  const { connections } = broker;
+  if (connections) return { connections, clock: connections.clock ?? systemClock, close: async () => undefined };
+  const own = new OwnConnections(broker, owner, onProblem);
+  return { connections: own, clock: systemClock, close: () => own.close() };
+}
+
+/** Tells each problem of a connection once, not at every attempt to reconnect. */
+export function reportProblems(connection: Connection, onProblem: (problem: BrokerError) => void): void {
+  let lastMessage: string | undefined;
+  const tell = (problem: BrokerError) => {
+    if (problem.message === lastMessage) return;
+    lastMessage = problem.message;
+    onProblem(problem);
+  };
+  connection.events.on('failed', tell).on('down', tell).on('blocked', tell);
+  connection.events.on('up', () => (lastMessage = undefined));
+}

@@ -1,0 +1,243 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Message, MessageProperties } from 'amqplib';
+import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
+import { LONGEST_DELAY_MS } from '../broker/delay';
+import { DiscardTask, InvalidMessageError } from '../errors';
+import type { PublishProperties } from '../broker/frames';
+import { jsonLossIn } from './json-loss';
+import { MOST_ATTEMPTS } from './retry-policy';
+import { HEADER, type JsonObject } from './task';
+
+export interface EncodedTask {
+  id: string;
+  content: Buffer;
+  properties: PublishProperties;
+  /** Undefined for a task that may run at once. */
+  notBeforeMs: number | undefined;
+}
+
+export interface PutOptions {
+  /** The task's id, 1 to 255 printable ASCII characters. Default: a new UUIDv7. */
+  id?: string;
+  /** The task's type. Default: the body's own `type` field. */
+  type?: string;
+  /**
+   * Headers of your own, at most 8 KiB in all: they travel with the task through every attempt, delay, dead letter and replay. Not
+   * those that Mercury and RabbitMQ write themselves, nor `CC` and `BCC`.
+   */
+  headers?: CallerHeaders;
+  /** W3C trace context, carried to the handler as a header. */
+  traceparent?: string;
+  /** The task runs no earlier than after so many milliseconds, at most 30 days. Default: at once. */
+  delayMs?: number;
+  /** The task runs no earlier than then: a date, or milliseconds since 1970. At most 30 days ahead; the past is now. */
+  runAt?: Date | number;
+}
+
+/** A task as read from a message, before it has a signal to run with. */
+export interface DecodedTask {
+  id: string;
+  type: string;
+  body: JsonObject;
+  attempt: number;
+  enqueuedAtMs: number;
+  headers: Record<string, unknown>;
+}
+
+/** What is known of a task even if its body could not be decoded. */
+export type Identity = Omit<DecodedTask, 'body'>;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const LATEST_DATE_MS = 8.64e15;
+const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+
+/**
+ * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
+ * @param nowMs when it is put.
+ * @throws InvalidMessageError `TASK_INVALID` (body, id, type, headers, traceparent, delayMs or runAt), `BODY_INVALID`, `TASK_TOO_LARGE`.
+ */
+export function encodeTask(
+  body: unknown,
+  options: PutOptions,
+  maxPayloadBytes: number,
+  nowMs = Date.now(),
+): EncodedTask {
+  if (!isJsonObject(body)) throw new InvalidMessageError('TASK_INVALID', 'A task must be a JSON object.');
+  const type = options.type ?? body['type'];
+  if (!isTaskType(type)) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task needs a type: a string of 1 to 255 bytes.');
+  }
+  const id = options.id ?? uuidv7();
+  if (!isTaskId(id)) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task id must be 1 to 255 printable ASCII characters, no spaces.');
+  }
+  if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
+    throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
+  }
+  if (options.headers) checkCallerHeaders(options.headers, 'TASK_INVALID');
+  const notBeforeMs = notBeforeMsFor(options, nowMs);
+  const content = encodeJson(body, 'TASK', maxPayloadBytes);
+  const headers: Record<string, string | number | boolean> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };
+  if (options.headers) Object.assign(headers, options.headers);
+  if (options.traceparent !== undefined) headers[HEADER.traceparent] = options.traceparent;
+  if (notBeforeMs !== undefined) headers[HEADER.notBeforeMs] = notBeforeMs;
+  return {
+    id,
+    content,
+    properties: {
+      messageId: id,
+      type,
+      contentType: 'application/json',
+      deliveryMode: 2,
+      mandatory: true,
+      timestamp: Math.floor(nowMs / 1000),
+      appId: 'mercury',
+      headers,
+    },
+    notBeforeMs,
+  };
+}
+
+function notBeforeMsFor({ delayMs, runAt }: PutOptions, nowMs: number): number | undefined {
+  if (delayMs === undefined && runAt === undefined) return undefined;
+  if (delayMs !== undefined && runAt !== undefined) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task has delayMs or runAt, not both.');
+  }
+  if (delayMs !== undefined && !(Number.isSafeInteger(delayMs) && delayMs >= 0)) {
+    throw new InvalidMessageError('TASK_INVALID', 'delayMs must be a whole number of milliseconds, 0 or more.');
+  }
+  const notBeforeMs = delayMs === undefined ? (runAt instanceof Date ? runAt.getTime() : runAt) : nowMs + delayMs;
+  if (!Number.isSafeInteger(notBeforeMs)) {
+    throw new InvalidMessageError('TASK_INVALID', 'runAt must be a valid date, or whole milliseconds since 1970.');
+  }
+  if (Number(notBeforeMs) - nowMs > LONGEST_DELAY_MS) {
+    throw new InvalidMessageError('TASK_INVALID', 'A task may be delayed by at most 30 days.');
+  }
+  return Number(notBeforeMs) > nowMs ? notBeforeMs : undefined;
+}
+
+/** @throws InvalidMessageError `BODY_INVALID` for what would not arrive as it is, `<what>_INVALID`, `<what>_TOO_LARGE`. */
+export function encodeJson(body: object, what: 'TASK' | 'EVENT', maxBytes: number): Buffer {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(body);
+  } catch (cause) {
+    throw unwritable(body, cause);
+  }
+  // A toJSON method may turn an object into anything, also into nothing.
+  if (text?.[0] !== '{') throw new InvalidMessageError(`${what}_INVALID`, 'The body must be a JSON object.');
+  const content = Buffer.from(text);
+  if (content.length > maxBytes) {
+    const message = `The body has ${content.length} bytes; the limit is ${maxBytes}. Store it elsewhere and send a reference.`;
+    throw new InvalidMessageError(`${what}_TOO_LARGE`, message);
+  }
+  // Last: so it is bounded by the limit, and refers to nothing twice without an end.
+  const lost = lossOf(body);
+  if (lost) throw lost;
+  return content;
+}
+
+function unwritable(body: object, cause: unknown): InvalidMessageError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const message = `The body cannot be written as JSON: ${text.slice(0, 500)}`;
+  return lossOf(body) ?? new InvalidMessageError('BODY_INVALID', message, { cause });
+}
+
+function lossOf(body: object): InvalidMessageError | undefined {
+  try {
+    const loss = jsonLossIn(body);
+    if (!loss) return undefined;
+    const { pointer, what } = loss;
+    const message = `The body has ${what} at "${pointer}", which would not arrive as it is: JSON has objects, lists, strings, finite numbers, booleans and null.`;
+    return new InvalidMessageError('BODY_INVALID', message, { pointer });
+  } catch (cause) {
+    return new InvalidMessageError('BODY_INVALID', 'The body cannot be read, or is nested too deep.', { cause });
+  }
+}
+
+/**
+ * The identity of a delivery, readable whatever its body is: so that a body that cannot be decoded still becomes a
+ * dead letter that can be found. A foreign task brings no id; it gets one on arrival and keeps it from then on.
+ */
+export function identify(message: Message): Identity {
+  // amqplib's types say `any`: whoever sent the message decided.
+  const properties: { readonly [Name in keyof MessageProperties]: unknown } = message.properties;
+  const { messageId, type, headers, timestamp } = properties;
+  const own = (headers ?? {}) as Record<string, unknown>;
+  const attempt = own[HEADER.attempt];
+  const enqueuedAtMs = own[HEADER.enqueuedAtMs];
+  return {
+    id: isTaskId(messageId) ? messageId : uuidv7(),
+    type: typeof type === 'string' ? type : '',
+    attempt: isCountOf(attempt, MOST_ATTEMPTS) && attempt >= 1 ? attempt : 1,
+    enqueuedAtMs: isTimestamp(enqueuedAtMs) ? enqueuedAtMs : (sentAtMs(timestamp) ?? Date.now()),
+    headers: own,
+  };
+}
+
+/** By the property of a foreign program, which counts in seconds. */
+function sentAtMs(timestamp: unknown): number | undefined {
+  const atMs = Number(timestamp) * 1000;
+  return isTimestamp(atMs) ? atMs : undefined;
+}
+
+/**
+ * Reads a task's message, ours or that of a foreign program (a bare JSON body: its type is `body.type`).
+ * @throws DiscardTask `INVALID_JSON`, `NOT_AN_OBJECT`, `NO_TYPE`: another attempt would read the same bytes.
+ */
+export function decodeTask(message: Message): DecodedTask {
+  const { id, type: ownType, attempt, enqueuedAtMs, headers } = identify(message);
+  const body = decodeJsonObject(message.content);
+  const type = ownType === '' ? body['type'] : ownType;
+  if (!isTaskType(type)) {
+    throw new DiscardTask('The message has no type, neither as a property nor as a string in its body.', {
+      code: 'NO_TYPE',
+    });
+  }
+  return { id, type, body, attempt, enqueuedAtMs, headers };
+}
+
+/** @throws DiscardTask `INVALID_JSON`, `NOT_AN_OBJECT`. */
+export function decodeJsonObject(content: Buffer): JsonObject {
+  let body: unknown;
+  try {
+    body = JSON.parse(UTF8.decode(content));
+  } catch (cause) {
+    throw new DiscardTask('The body is not JSON in UTF-8.', { code: 'INVALID_JSON', cause });
+  }
+  if (!isJsonObject(body)) throw new DiscardTask('The body is JSON, but not an object.', { code: 'NOT_AN_OBJECT' });
+  return body;
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isTaskId(id: unknown): id is string {
+  return typeof id === 'string' && PRINTABLE_ID.test(id);
+}
+
+/** W3C Trace Context, version 00 and those that keep its form. */
+export function isTraceparent(value: unknown): value is string {
+  return typeof value === 'string' && TRACEPARENT.test(value);
+}
+
+/** What the protocol's short strings can hold. */
+export function isShortString(value: unknown): value is string {
+  return typeof value === 'string' && Buffer.byteLength(value) <= 255;
+}
+
+/** Milliseconds (or seconds) since 1970 that a Date can hold: foreign programs write anything. */
+export function isTimestamp(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= LATEST_DATE_MS;
+}
+
+/** A whole number from 0 to `most`: what is to be counted on must stay one. */
+export function isCountOf(value: unknown, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most;
+}
+
+function isTaskType(type: unknown): type is string {
+  return isShortString(type) && type !== '';
+}

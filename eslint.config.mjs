@@ -9,15 +9,38 @@ const noNest = {
   message:
     'The core runs without Nest: plain programs and tests use it, and start faster. Nest lives in nest/ and apps/.',
 };
-const noNestFolder = {
-  regex: '^\\.\\.?/(.*/)?nest(/|$)',
-  message: 'The core knows nothing of its Nest layer: the arrow points from nest/ to the core.',
+const noAmqp = {
+  regex: '^amqp',
+  message:
+    'Decisions are pure: what they need of a message is given to them, and reading and testing them needs no broker.',
 };
 const noRedis = {
   group: ['ioredis'],
   allowTypeImports: true,
   message: 'Loaded by import() when a RedisKeyStore is first used: whoever has no Redis does not install it.',
 };
+/** The library's wings, from the ground up: what a file may not import is told with the reason. */
+const wing = (names, message) => ({ regex: `^(\\./|(\\.\\./)+)(${names.join('|')})(/|$)`, message });
+const FEATURES = ['dead-letters', 'schedules', 'bus', 'key-stores'];
+const SKINS = ['nest', 'testing'];
+const noSkins = wing(SKINS, 'The core knows nothing of Nest or of tests: the arrow points from the skins to the core.');
+const noFeatures = wing(
+  FEATURES,
+  'What every task needs stands below what only some programs use: dead letters, schedules, the bus and key stores build on tasks, never the other way round.',
+);
+const noTasks = wing(
+  ['tasks'],
+  'broker/ moves messages and knows nothing of tasks: whoever learns or mends it needs to know AMQP alone. Give it what it needs.',
+);
+const noWings = wing(
+  ['broker', 'tasks', ...FEATURES, ...SKINS],
+  'On the ground nothing is known of what stands on it: these files are read without any other.',
+);
+const noOtherFeature = (own) =>
+  wing(
+    FEATURES.filter((name) => name !== own),
+    'One feature never imports another: what two of them need belongs to tasks/ or broker/.',
+  );
 const noDeepImports = {
   regex: '(^@mercury/(messaging|tasks)/(?!(nest|testing)$)|libs/(messaging|tasks)/src)',
   message: 'Applications use what the library exports, as its users do.',
@@ -59,19 +82,34 @@ export default tseslint.config(
     rules: { 'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }] },
   },
   {
-    files: ['libs/messaging/src/**/*.ts'],
-    ignores: ['libs/messaging/src/nest/**', 'libs/messaging/src/testing/**'],
-    rules: restrict(noNest, noNestFolder, noRedis),
+    files: ['libs/messaging/src/*.ts'],
+    ignores: ['libs/messaging/src/index.ts', '**/*.spec.ts'],
+    rules: restrict(noNest, noWings, noAmqp),
+  },
+  { files: ['libs/messaging/src/index.ts'], rules: restrict(noNest, noSkins) },
+  {
+    files: ['libs/messaging/src/broker/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: restrict(noNest, noSkins, noFeatures, noTasks),
   },
   {
-    // Pure decisions: they know neither the broker nor a channel, so that reading and testing them needs neither.
+    files: ['libs/messaging/src/tasks/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: restrict(noNest, noSkins, noFeatures),
+  },
+  ...FEATURES.map((name) => ({
+    files: [`libs/messaging/src/${name}/*.ts`],
+    ignores: ['**/*.spec.ts'],
+    rules: restrict(noNest, noSkins, noRedis, noOtherFeature(name)),
+  })),
+  {
     files: [
-      'libs/messaging/src/**/{outcome,retry-policy,delay,dead-letter,dead-letter-filter,history,schedule,schedule-state,task,errors}.ts',
+      'libs/messaging/src/tasks/{outcome,retry-policy,history,task}.ts',
+      'libs/messaging/src/dead-letters/{dead-letter,dead-letter-filter}.ts',
+      'libs/messaging/src/schedules/{schedule,schedule-state}.ts',
+      'libs/messaging/src/broker/delay.ts',
     ],
-    rules: restrict(noNest, noNestFolder, {
-      regex: '^amqp',
-      message: 'Decisions are pure: what they need of a message is given to them.',
-    }),
+    rules: restrict(noNest, noSkins, noFeatures, noAmqp),
   },
   {
     files: ['libs/messaging/src/**/*.ts'],

@@ -1,4 +1,4 @@
-import { delay } from './tasks/retry-policy';
+import { delay } from './timing';
 
 /**
  * The time that tasks go by: when one is due, when it failed, when its schedule has a tick. What a program waits for by

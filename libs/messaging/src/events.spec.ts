@@ -1,5 +1,6 @@
+import type { ClientEvents } from './broker/events';
 import { BrokerError } from './errors';
-import { Events, type ClientEvents } from './events';
+import { Events } from './events';
 
 const problem = new BrokerError('BROKER_BLOCKED', 'The broker takes no messages now.');
 

@@ -18,32 +18,21 @@ export type { ScheduleOptions } from './schedules/schedule';
 export { Logger, LEVELS, type Level } from './bus/logger';
 export { EventBus, type BusKind, type PublishEventOptions } from './bus/event-bus';
 export type { Binding, BusEvent, Subscription } from './bus/subscription';
-export { HEADER, payloadOf, type JsonObject, type Task } from './tasks/task';
+export { HEADER } from './headers';
+export { payloadOf, type JsonObject, type Task } from './tasks/task';
 export type { CallerHeaders } from './tasks/caller-headers';
 export type { PutOptions } from './tasks/codec';
 export type { Outcome, Failure } from './tasks/outcome';
 export type { TaskRunner } from './tasks/execution';
-export type {
-  ClientEvents,
-  ConnectionEvents,
-  EnqueuedTick,
-  Events,
-  MissedTicks,
-  SchedulerEvents,
-  SettledAttempt,
-  WorkerEvents,
-} from './events';
-export {
-  DEFAULTS,
-  scheduleProblems,
-  type BrokerOptions,
-  type DeadLettersOptions,
-  type EventBusOptions,
-  type SchedulerOptions,
-  type WorkerClientOptions,
-  type WorkerOptions,
-  type WorkerRules,
-} from './tasks/config';
+export type { ClientEvents } from './broker/events';
+export type { ConnectionEvents, Events } from './events';
+export type { EnqueuedTick, MissedTicks, SchedulerEvents } from './schedules/events';
+export type { SettledAttempt, WorkerEvents } from './tasks/events';
+export { DEFAULTS, type WorkerClientOptions, type WorkerOptions, type WorkerRules } from './tasks/options';
+export { scheduleProblems, type SchedulerOptions } from './schedules/options';
+export type { BrokerOptions } from './broker/options';
+export type { DeadLettersOptions } from './dead-letters/options';
+export type { EventBusOptions } from './bus/options';
 export { tlsFrom, type TlsOptions, type TlsVariables } from './broker/tls';
 export type { KeyStore } from './tasks/key-store';
 export { MemoryKeyStore } from './key-stores/memory-key-store';

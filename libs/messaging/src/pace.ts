@@ -1,4 +1,4 @@
-import { delay } from './tasks/retry-policy';
+import { delay } from './timing';
 
 /** Timers are late by a few milliseconds. So much is made up for; who is later makes no crowd, the next keep their distance. */
 const LATENESS_MS = 20;

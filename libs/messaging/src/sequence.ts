@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { HEADER } from './tasks/task';
+import { HEADER } from './headers';
 
 /** Of publishers and keys together; the oldest are forgotten first. */
 const MOST_REMEMBERED = 10_000;

@@ -1,6 +1,6 @@
 import type { Options } from 'amqplib';
 import { ConfigError } from '../errors';
-import { LEAST_FRAME_BYTES } from './frame-fit';
+import { LEAST_FRAME_BYTES } from './frame-max';
 
 /** The longest heartbeat of the protocol, in seconds: a 16-bit number. */
 const LONGEST_HEARTBEAT_S = 65_535;

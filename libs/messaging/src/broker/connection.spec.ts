@@ -1,8 +1,9 @@
 import { EventEmitter, getEventListeners } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
-import type { ResolvedBroker } from '../tasks/config';
-import { Connection, brokerOf, managerOptions, reportProblems, useConnections, type Connections } from './connection';
 import { BrokerError } from '../errors';
+import { Connection, brokerOf, managerOptions, type Connections } from './connection';
+import { reportProblems, useConnections } from './connections';
+import type { ResolvedBroker } from './options';
 
 class FakeManager extends EventEmitter {
   connection: object | undefined;

@@ -3,15 +3,14 @@ import type { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel } from 'amqplib';
+import type { Clock } from '../clock';
+import { BrokerError } from '../errors';
+import { Events } from '../events';
+import { backoffMs } from '../timing';
 import { addressesOf } from './broker-url';
 import { frameMaxOf } from './channel-inside';
-import { systemClock, type Clock } from '../clock';
-import type { ResolvedBroker } from '../tasks/config';
-import { BrokerError } from '../errors';
 import { connectionProblem } from './connection-problem';
-import { Events } from '../events';
-import { checkFrameMax } from './frame-fit';
-import { backoffMs } from '../tasks/retry-policy';
+import { checkFrameMax } from './frame-max';
 import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
 import { socketOptionsOf, type TlsOptions } from './tls';
 
@@ -209,50 +208,6 @@ export class Connection {
   }
 }
 
-/** A pair of connections, each opened when first used. */
-export abstract class ConnectionPair implements Connections {
-  private readonly opened: { publishing?: Connection; consuming?: Connection } = {};
-
-  protected abstract open(purpose: string): Connection;
-
-  get publishing(): Connection {
-    this.opened.publishing ??= this.open('publishing');
-    return this.opened.publishing;
-  }
-
-  get consuming(): Connection {
-    this.opened.consuming ??= this.open('consuming');
-    return this.opened.consuming;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
-  }
-}
-
-class OwnConnections extends ConnectionPair {
-  constructor(
-    private readonly target: ResolvedBroker,
-    private readonly owner: string,
-    private readonly onProblem: (problem: BrokerError) => void,
-  ) {
-    super();
-  }
-
-  protected override open(purpose: string): Connection {
-    const connection = Connection.open(this.target.urls, `${this.owner} ${purpose}`, this.target.tls);
-    reportProblems(connection, this.onProblem);
-    return connection;
-  }
-}
-
-export interface BrokerUse {
-  connections: Connections;
-  clock: Clock;
-  /** Closes only what was opened for this use. */
-  close(): Promise<void>;
-}
-
 /**
  * Closes a channel, and never fails. Does not wait for a broker that is gone or does not answer: amqplib's own close
  * then never ends.
@@ -266,28 +221,4 @@ export async function closeChannel(channel: ConfirmChannel): Promise<void> {
     close().then(resolve, () => resolve());
   });
   clearTimeout(timer);
-}
-
-/** The given connections, or a pair of one's own. */
-export function useConnections(
-  broker: ResolvedBroker,
-  owner: string,
-  onProblem: (problem: BrokerError) => void,
-): BrokerUse {
-  const { connections } = broker;
-  if (connections) return { connections, clock: connections.clock ?? systemClock, close: async () => undefined };
-  const own = new OwnConnections(broker, owner, onProblem);
-  return { connections: own, clock: systemClock, close: () => own.close() };
-}
-
-/** Tells each problem of a connection once, not at every attempt to reconnect. */
-export function reportProblems(connection: Connection, onProblem: (problem: BrokerError) => void): void {
-  let lastMessage: string | undefined;
-  const tell = (problem: BrokerError) => {
-    if (problem.message === lastMessage) return;
-    lastMessage = problem.message;
-    onProblem(problem);
-  };
-  connection.events.on('failed', tell).on('down', tell).on('blocked', tell);
-  connection.events.on('up', () => (lastMessage = undefined));
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message } from 'amqplib';
+import type { BrokerError } from '../errors';
 import { ackTimeoutMs } from './ack-timeout';
 import { untilDeaf, type Deafness } from './deafness';
-import type { BrokerError } from '../errors';
 
 /** Takes the messages of a work queue on one channel, with pauses. */
 export class Consumer {

@@ -1,6 +1,6 @@
 import type { ConfirmChannel } from 'amqplib';
 import { BrokerError } from '../errors';
-import { delay } from '../tasks/retry-policy';
+import { delay } from '../timing';
 
 const LOOK_EVERY_MS = 2_000;
 /** So many looks in a row must find the same: the first one may come just before a delivery. */

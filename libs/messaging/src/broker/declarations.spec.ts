@@ -1,5 +1,5 @@
-import { declareOnce } from './declarations';
 import { BrokerError } from '../errors';
+import { declareOnce } from './declarations';
 
 /** A declaration whose end the test decides. */
 function declaration() {

@@ -1,5 +1,5 @@
 import type { BrokerError } from '../errors';
-import { within } from '../tasks/retry-policy';
+import { within } from '../timing';
 
 /** A declaration on a connection that is blocked or about to be lost must not hold up those on others. */
 const PATIENCE_MS = 5_000;

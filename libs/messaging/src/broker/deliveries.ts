@@ -1,7 +1,7 @@
 import type { ConfirmChannel, Message } from 'amqplib';
+import { delay } from '../timing';
 import { insideOf, isClosing, writeFrames } from './channel-inside';
 import { ACK_FRAME_BYTES, writeAck } from './frames';
-import { delay } from '../tasks/retry-policy';
 
 /** What it takes to tell the broker how a delivery ended. */
 export type AckChannel = Pick<ConfirmChannel, 'ack' | 'nack'>;

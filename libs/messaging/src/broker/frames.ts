@@ -22,8 +22,8 @@ export interface Publication {
   exchange: string;
   properties: PublishProperties;
   content: Buffer;
-  /** It is stored elsewhere already and has to get on: what of its headers does not fit into a frame stays behind. */
-  isStored?: boolean;
+  /** Asked when the properties may be too large for a frame of so many bytes: gives those that are sent, or throws UnwritableError. */
+  fit?: (properties: PublishProperties, frameMax: number) => PublishProperties;
 }
 
 const METHOD_FRAME = 1;

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ConfirmChannel } from 'amqplib';
+import { fitNew, fitStored } from '../tasks/frame-fit';
 import { PublishChannel } from './publish-channel';
 
 const turn = () => new Promise<void>((resolve) => process.nextTick(resolve));
@@ -110,7 +111,7 @@ describe('where frames are small', () => {
     attempts: Array.from({ length: 60 }, (_, index) => ({ attempt: index + 1, code: 'X', message: 'x'.repeat(200) })),
     omitted: 0,
   });
-  const stored = { ...message('a'), isStored: true, properties: { headers: { 'x-attempt': 7, 'x-history': history } } };
+  const stored = { ...message('a'), fit: fitStored, properties: { headers: { 'x-attempt': 7, 'x-history': history } } };
 
   it('writes of what is stored already as much as fits into one', async () => {
     inside.connection.frameMax = 8_192;
@@ -134,7 +135,7 @@ describe('where frames are small', () => {
   it('refuses what is new and does not fit, and leaves nothing of it behind', async () => {
     inside.connection.frameMax = 8_192;
     const small = new PublishChannel(inside as unknown as ConfirmChannel);
-    const large = { ...message('a'), properties: { headers: { large: 'x'.repeat(5_000) } } };
+    const large = { ...message('a'), fit: fitNew, properties: { headers: { large: 'x'.repeat(5_000) } } };
     expect(() => small.publish(large, 'key', () => undefined)).toThrow('at most 4096 fit');
     await turn();
     expect([inside.written, inside.confirms]).toEqual([[], []]);

@@ -7,8 +7,8 @@ import {
   type ChannelInside,
   type ConfirmCallback,
 } from './channel-inside';
-import { fittedTo } from './frame-fit';
-import { bodyFrameBytes, mostHeadBytes, writePublish, type Publication } from './frames';
+import { UnwritableError } from './field-table';
+import { bodyFrameBytes, headerFrameBytes, mostHeadBytes, writePublish, type Publication } from './frames';
 
 const CHUNK_BYTES = 65_536;
 
@@ -38,9 +38,10 @@ export class PublishChannel {
   publish(message: Publication, routingKey: string, confirmed: ConfirmCallback): void {
     const { inside, frameMax } = this;
     const mostBytes = mostHeadBytes(message, routingKey);
-    // Of more than half a frame somebody's headers may have a part that is too large.
-    const what = mostBytes > frameMax / 2 ? fitted(message, frameMax) : message;
+    // Of more than half a frame a part may be somebody's that is too large.
+    const what = message.fit && mostBytes > frameMax / 2 ? fitted(message, message.fit, frameMax) : message;
     if (!inside) {
+      checkFits(what, mostBytes, frameMax);
       this.channel.publish(what.exchange, routingKey, what.content, what.properties, confirmed);
       return;
     }
@@ -76,6 +77,13 @@ export class PublishChannel {
   }
 }
 
-function fitted(message: Publication, frameMax: number): Publication {
-  return { ...message, properties: fittedTo(frameMax, message.properties, message.isStored ?? false) };
+function fitted(message: Publication, fit: NonNullable<Publication['fit']>, frameMax: number): Publication {
+  return { ...message, properties: fit(message.properties, frameMax) };
+}
+
+/** amqplib would write a frame that ends the connection with all that is on it. */
+function checkFits({ properties }: Publication, mostBytes: number, frameMax: number): void {
+  if (mostBytes <= frameMax) return;
+  const bytes = headerFrameBytes(properties);
+  if (bytes > frameMax) throw new UnwritableError(`The properties take ${bytes} bytes; a frame has ${frameMax}.`);
 }

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
-import { Connection } from './connection';
 import type { MercuryError } from '../errors';
-import { Events, type ClientEvents } from '../events';
+import { Events } from '../events';
+import { Connection } from './connection';
+import type { ClientEvents } from './events';
 import type { Outgoing } from './outgoing';
 import { Publisher } from './publisher';
 

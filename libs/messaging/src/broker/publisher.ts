@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { ConfirmChannel, Message } from 'amqplib';
-import { closeChannel, type Connection } from './connection';
+import type { ConfirmChannel } from 'amqplib';
 import {
   BrokerError,
   brokerProblem,
@@ -9,29 +8,18 @@ import {
   PublishError,
   type PublishFailure,
 } from '../errors';
-import { type Events, type ClientEvents } from '../events';
-import { UnwritableError } from './field-table';
-import { Waiting, type Entry, type Outgoing } from './outgoing';
-import { PublishChannel } from './publish-channel';
-import { backoffMs, delay, within } from '../tasks/retry-policy';
+import type { Events } from '../events';
 import { controllerForMany } from '../signals';
+import { backoffMs, delay, within } from '../timing';
+import { closeChannel, type Connection } from './connection';
+import { Deadline } from './deadline';
+import type { ClientEvents } from './events';
+import { UnwritableError } from './field-table';
+import { Line, hasRoom } from './line';
+import { Waiting, type Entry, type Outgoing } from './outgoing';
 
-const MOST_UNCONFIRMED = 1_000;
-const MOST_UNCONFIRMED_BYTES = 32 * 1_048_576;
 const REOPEN_CAP_MS = 5_000;
 const SETUP_END_MS = 1_000;
-
-/** One channel and what is unconfirmed on it: a replaced channel takes its own accounts with it. */
-interface Line {
-  channel: ConfirmChannel;
-  publishing: PublishChannel;
-  unconfirmed: Set<Entry>;
-  bytes: number;
-  /** Why it was lost, if the broker said so. */
-  problem?: MercuryError;
-  /** Called when nothing more is to be sent on it. */
-  left(): void;
-}
 
 /**
  * Publishes with confirms: each publish ends as confirmed, or with a PublishError that says what is known.
@@ -50,7 +38,7 @@ export class Publisher {
   /** In the context of whoever made the publisher: that of the first publish may be of one request, whose log it is. */
   private readonly startKeeper = AsyncResource.bind(() => this.keepOpen());
   private keeper: Promise<void> | undefined;
-  private deadlineTimer: NodeJS.Timeout | undefined;
+  private readonly deadline: Deadline<Entry>;
   private setupProblem: MercuryError | undefined;
   private whenIdle: (() => void) | undefined;
 
@@ -64,6 +52,11 @@ export class Publisher {
     private readonly timeoutMs: number,
     private readonly events: Events<ClientEvents>,
   ) {
+    this.deadline = new Deadline(
+      timeoutMs,
+      () => this.withDeadline(),
+      (entry) => this.failLate(entry),
+    );
     connection.events.on('blocked', this.onBlocked).on('failed', this.onFailed);
   }
 
@@ -101,9 +94,10 @@ export class Publisher {
       if (this.connection.problem?.code === 'BROKER_BLOCKED') return this.refuse(entry);
       if (this.waiting.isFull(entry)) return this.fail(entry, 'not-sent', 'Too many messages wait to be sent already.');
       this.open();
-      if (this.current && this.waiting.size === 0 && this.hasRoom(entry)) this.send(this.current, entry, message);
+      if (this.current && this.waiting.size === 0 && hasRoom(this.lines, entry))
+        this.send(this.current, entry, message);
       else this.waiting.add(entry, message);
-      this.armDeadline();
+      this.deadline.arm();
     });
   }
 
@@ -122,7 +116,7 @@ export class Publisher {
       this.lose(line);
       await closeChannel(line.channel);
     }
-    clearTimeout(this.deadlineTimer);
+    this.deadline.stop();
     // A setup that a frozen broker does not answer ends with the connection.
     await within(SETUP_END_MS, this.keeper);
   }
@@ -150,13 +144,7 @@ export class Publisher {
   /** Sends on this channel until it closes or is replaced. */
   private use(channel: ConfirmChannel): Promise<void> {
     return new Promise((resolve) => {
-      const publishing = new PublishChannel(channel);
-      const line: Line = { channel, publishing, unconfirmed: new Set(), bytes: 0, left: resolve };
-      // First in line: amqplib itself tells every open confirm callback at `close` that its publish was refused,
-      // where the truth is that nobody knows.
-      channel.prependOnceListener('close', () => this.lose(line));
-      channel.once('error', (cause) => (line.problem = brokerProblem('The channel for publishing was lost', cause)));
-      channel.on('return', (message) => markReturned(line, message));
+      const line = new Line(channel, (lost) => this.lose(lost), resolve);
       this.lines.add(line);
       this.current = line;
       this.setupProblem = undefined;
@@ -168,32 +156,20 @@ export class Publisher {
   private sendWaiting(): void {
     for (const entry of this.waiting.entries()) {
       const line = this.current;
-      if (!line || !this.hasRoom(entry)) return;
+      if (!line || !hasRoom(this.lines, entry)) return;
       const message = this.waiting.delete(entry);
       if (message) this.send(line, entry, message);
     }
   }
 
-  private hasRoom(entry: Entry): boolean {
-    let messages = 0;
-    let bytes = 0;
-    for (const line of this.lines) {
-      messages += line.unconfirmed.size;
-      bytes += line.bytes;
-    }
-    return messages === 0 || (messages < MOST_UNCONFIRMED && bytes + entry.bytes <= MOST_UNCONFIRMED_BYTES);
-  }
-
   private send(line: Line, entry: Entry, message: Outgoing): void {
     const { routingKey } = message;
     entry.routingKey = typeof routingKey === 'string' ? routingKey : routingKey();
-    line.unconfirmed.add(entry);
-    line.bytes += entry.bytes;
+    line.add(entry);
     try {
       line.publishing.publish(message, entry.routingKey, this.onConfirm(line, entry));
     } catch (cause) {
-      line.unconfirmed.delete(entry);
-      line.bytes -= entry.bytes;
+      line.delete(entry);
       const text = cause instanceof Error ? cause.message : String(cause);
       this.fail(entry, 'not-sent', `The message could not be written to the channel: ${text}`, cause);
       if (!(cause instanceof UnwritableError)) this.replace(line);
@@ -204,8 +180,7 @@ export class Publisher {
   private onConfirm(line: Line, entry: Entry) {
     return (nack: unknown): void => {
       // After the channel is lost its callbacks say nothing that lose has not said.
-      if (!line.unconfirmed.delete(entry)) return;
-      line.bytes -= entry.bytes;
+      if (!line.delete(entry)) return;
       this.confirmed(entry, nack);
       if (this.waiting.size > 0) this.sendWaiting();
     };
@@ -239,8 +214,7 @@ export class Publisher {
     this.lines.delete(line);
     if (this.current === line) this.current = undefined;
     line.left();
-    const entries = [...line.unconfirmed];
-    line.unconfirmed.clear();
+    const entries = line.clear();
     const { problem } = line;
     // A right that is missing closes the channel over the first message, and nothing tells which one it was.
     const isRefused = problem?.code === 'BROKER_ACCESS_REFUSED' && entries.length === 1;
@@ -277,56 +251,27 @@ export class Publisher {
     this.checkIdle();
   }
 
-  /**
-   * One timer for all: every publish has the same timeout, so the oldest is the first to be late. It outlives what it was
-   * made for, and must not keep the process alive for that: the connection does while anything is pending.
-   */
-  private armDeadline(): void {
-    if (this.deadlineTimer) return;
-    const oldestMs = this.oldestStartMs();
-    if (oldestMs === undefined) return;
-    const dueInMs = Math.max(1, oldestMs + this.timeoutMs - performance.now());
-    this.deadlineTimer = setTimeout(() => {
-      this.deadlineTimer = undefined;
-      this.failLate();
-      this.armDeadline();
-    }, dueInMs).unref();
+  /** What is patient and sent waits as long as its channel lives. */
+  private *withDeadline(): Generator<Entry> {
+    for (const entry of this.pending()) if (!entry.patient || this.waiting.has(entry)) yield entry;
   }
 
-  private oldestStartMs(): number | undefined {
-    for (const entry of this.pending()) if (this.hasDeadline(entry)) return entry.startedAtMs;
-    return undefined;
-  }
-
-  private hasDeadline(entry: Entry): boolean {
-    return !entry.patient || this.waiting.has(entry);
-  }
-
-  private failLate(): void {
-    const lateBeforeMs = performance.now() - this.timeoutMs;
-    for (const entry of this.pending()) {
-      if (entry.startedAtMs > lateBeforeMs || !this.hasDeadline(entry)) continue;
-      if (this.waiting.has(entry)) {
-        const why = this.problem?.message ?? 'too many messages wait for their confirm.';
-        this.fail(entry, 'not-sent', `Not sent within ${this.timeoutMs} ms: ${why}`, this.problem);
-      } else {
-        // It keeps its place among the unconfirmed until its confirm comes or the channel closes.
-        this.fail(
-          entry,
-          'unknown',
-          `No confirm within ${this.timeoutMs} ms: repeat it with the same id.`,
-          this.problem,
-        );
-      }
+  private failLate(entry: Entry): void {
+    const { timeoutMs, problem } = this;
+    if (this.waiting.has(entry)) {
+      const why = problem?.message ?? 'too many messages wait for their confirm.';
+      this.fail(entry, 'not-sent', `Not sent within ${timeoutMs} ms: ${why}`, problem);
+    } else {
+      // It keeps its place among the unconfirmed until its confirm comes or the channel closes.
+      this.fail(entry, 'unknown', `No confirm within ${timeoutMs} ms: repeat it with the same id.`, problem);
     }
   }
 
   /** Whether something that was sent waits for its confirm longer than any caller does. */
   private isUnanswered(): boolean {
-    const lateBeforeMs = performance.now() - this.timeoutMs;
     return [...this.lines].some(({ unconfirmed }) => {
       const [oldest] = unconfirmed;
-      return oldest !== undefined && oldest.startedAtMs < lateBeforeMs;
+      return oldest !== undefined && this.deadline.isLate(oldest);
     });
   }
 
@@ -355,18 +300,5 @@ export class Publisher {
     this.setupProblem = problem;
     this.events.emit('problem', problem);
     if (isHopeless(problem)) this.refuseWaiting();
-  }
-}
-
-/**
- * A return names no delivery, but comes before its confirm on the same channel (RabbitMQ docs, publishers): so it is
- * matched by message id. Two in flight with the same id and key are both marked: a wrong "not stored" is the safe side.
- */
-function markReturned(line: Line, message: Message): void {
-  for (const entry of line.unconfirmed) {
-    const same = entry.messageId === message.properties.messageId;
-    if (same && entry.routingKey === message.fields.routingKey) {
-      entry.returned = (message.fields as { replyText?: string }).replyText ?? 'NO_ROUTE';
-    }
   }
 }

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
-import { LEAST_CHANNELS } from './broker-url';
-import { MOST_LEVELS } from '../tasks/config';
-import { Connection } from './connection';
 import type { BrokerError } from '../errors';
+import { MOST_LEVELS } from '../tasks/options';
+import { LEAST_CHANNELS } from './broker-url';
+import { Connection } from './connection';
 import {
   deadQueueOf,
   declareTaskTopology,

@@ -1,8 +1,8 @@
 import type { ConfirmChannel } from 'amqplib';
+import { BrokerError } from '../errors';
 import { closeChannel, type Connection } from './connection';
 import { declareOnce } from './declarations';
 import { DELAY_LEVELS_MS, delayLevelMs } from './delay';
-import { BrokerError } from '../errors';
 
 /** Every name that Mercury gives on the broker, in one place. */
 export const EXCHANGE = {

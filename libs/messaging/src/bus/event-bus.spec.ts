@@ -1,12 +1,12 @@
 import type { ConfirmChannel } from 'amqplib';
 import { gate, until } from '../../../../test/support/until';
-import { EventBus } from './event-bus';
 import type { MercuryError } from '../errors';
 import type { JsonObject } from '../tasks/task';
 import { MemoryBroker } from '../testing';
 import type { Queue } from '../testing/broker/queue';
 import { MemoryChannel } from '../testing/memory-channel';
 import type { MemoryConnections } from '../testing/memory-connections';
+import { EventBus } from './event-bus';
 
 let broker: MemoryBroker;
 let connections: MemoryConnections;

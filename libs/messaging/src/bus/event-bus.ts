@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel } from 'amqplib';
+import { closeChannel } from '../broker/connection';
+import { useConnections, type BrokerUse } from '../broker/connections';
+import type { ClientEvents } from '../broker/events';
+import { Publisher } from '../broker/publisher';
+import { BrokerError, InvalidMessageError, PublishError, stopped, type MercuryError } from '../errors';
+import { Events } from '../events';
+import { Sequence } from '../sequence';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
-import { DEFAULTS, resolveBus, type EventBusOptions, type ResolvedBus } from '../tasks/config';
-import { closeChannel, useConnections, type BrokerUse } from '../broker/connection';
-import { BrokerError, InvalidMessageError, PublishError, stopped, type MercuryError } from '../errors';
-import { Events, type ClientEvents } from '../events';
-import { Publisher } from '../broker/publisher';
-import { Sequence } from '../sequence';
+import { DEFAULTS } from '../tasks/options';
+import { resolveBus, type EventBusOptions, type ResolvedBus } from './options';
 import {
   QueueSubscription,
   type Binding,

@@ -1,9 +1,10 @@
-import type { EventBusOptions } from '../tasks/config';
-import { EventBus } from './event-bus';
+import type { ClientEvents } from '../broker/events';
 import type { MercuryError } from '../errors';
-import type { Events, ClientEvents } from '../events';
-import type { Subscription } from './subscription';
+import type { Events } from '../events';
 import type { JsonObject } from '../tasks/task';
+import { EventBus } from './event-bus';
+import type { EventBusOptions } from './options';
+import type { Subscription } from './subscription';
 
 export type Level = 'info' | 'critical';
 export const LEVELS: readonly Level[] = ['info', 'critical'];

@@ -1,11 +1,11 @@
 import type { ConfirmChannel, Message } from 'amqplib';
-import { decodeJsonObject } from '../tasks/codec';
 import { closeChannel, type Connection } from '../broker/connection';
 import { BrokerError, MercuryError, brokerProblem, isHopeless } from '../errors';
-import { backoffMs, delay, within } from '../tasks/retry-policy';
 import { Gaps } from '../sequence';
-import type { JsonObject } from '../tasks/task';
 import { anyAborted, controllerForMany } from '../signals';
+import { decodeJsonObject } from '../tasks/codec';
+import type { JsonObject } from '../tasks/task';
+import { backoffMs, delay, within } from '../timing';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 1_000;

@@ -1,5 +1,5 @@
-import type { DeadLetterSummary } from './dead-letter';
 import { DeadLetterError } from '../errors';
+import type { DeadLetterSummary } from './dead-letter';
 
 /** Which dead letters are meant: those to which everything given applies. */
 export interface DeadLetterFilter {

@@ -1,8 +1,8 @@
-import { DeadLetters, type DeadLetterDetailPage } from './dead-letters';
-import { fittingCount, portionsOf } from './dead-letter-page';
-import { HeldLetters } from './dead-queue';
-import { MemoryBroker } from '../testing';
 import { WorkerClient } from '../tasks/worker-client';
+import { MemoryBroker } from '../testing';
+import { fittingCount, portionsOf } from './dead-letter-page';
+import { DeadLetters, type DeadLetterDetailPage } from './dead-letters';
+import { HeldLetters } from './dead-queue';
 
 const KIB = 1_024;
 

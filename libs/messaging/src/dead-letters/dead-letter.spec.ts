@@ -1,5 +1,6 @@
-import type { Identity } from '../tasks/codec';
-import { deadLetterHeaders, deadLetterOf, historyOf, identityOfLetter, replaysOf, summaryOf } from './dead-letter';
+import { type Identity, replaysOf } from '../tasks/codec';
+import { deadLetterHeaders } from '../tasks/forwarding';
+import { deadLetterOf, historyOf, identityOfLetter, summaryOf } from './dead-letter';
 
 const NOW_MS = 1_800_000_000_000;
 const body = Buffer.from('{"type":"report","month":11}');

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
+import { LONGEST_CODE, LONGEST_MESSAGE } from '../errors';
+import { HEADER } from '../headers';
 import {
   decodeJsonObject,
-  isCountOf,
   isShortString,
   isTaskId,
   isTimestamp,
   isTraceparent,
+  replaysOf,
   type Identity,
 } from '../tasks/codec';
-import { LONGEST_CODE, LONGEST_MESSAGE } from '../errors';
 import { decodeHistory, type FailedAttempt, type History } from '../tasks/history';
 import type { Failure } from '../tasks/outcome';
-import { MOST_ATTEMPTS } from '../tasks/retry-policy';
-import { HEADER } from '../tasks/task';
 
 /** A dead letter in a list. */
 export interface DeadLetterSummary {
@@ -45,25 +44,6 @@ export interface DeadLetter extends DeadLetterSummary {
   body?: object;
   /** When it is not. */
   bodyBase64?: string;
-}
-
-/** What a dead letter says about itself, beside the task's own headers. */
-export function deadLetterHeaders(
-  failure: Failure,
-  attempt: number,
-  originQueue: string,
-  firstFailedAtMs: number,
-  nowMs: number,
-): Record<string, string | number> {
-  return {
-    [HEADER.attempt]: attempt,
-    [HEADER.errorCode]: failure.code,
-    [HEADER.errorMessage]: failure.message,
-    [HEADER.originQueue]: originQueue,
-    [HEADER.firstFailedAtMs]: firstFailedAtMs,
-    [HEADER.lastFailedAtMs]: nowMs,
-    [HEADER.deadAtMs]: nowMs,
-  };
 }
 
 /**
@@ -119,12 +99,6 @@ export function historyOf(identity: Identity): History {
   const deadAtMs = deadAtMsOf(headers);
   if (deadAtMs !== undefined) last.startedAtMs = deadAtMs;
   return { attempts: [...history.attempts, last], omitted: history.omitted };
-}
-
-/** How often a task was taken out of a dead queue to be executed again. */
-export function replaysOf({ headers }: Pick<Identity, 'headers'>): number {
-  const replays = headers[HEADER.replays];
-  return isCountOf(replays, MOST_ATTEMPTS) ? replays : 0;
 }
 
 function failureOf(headers: Identity['headers']): Failure {

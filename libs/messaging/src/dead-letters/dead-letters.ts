@@ -1,7 +1,15 @@
 import type { Message } from 'amqplib';
+import type { Connection } from '../broker/connection';
+import { useConnections, type BrokerUse } from '../broker/connections';
+import type { ClientEvents } from '../broker/events';
+import { valueBytes } from '../broker/field-table';
+import { Publisher } from '../broker/publisher';
+import { BrokerError, DeadLetterError, PublishError, isHopeless, stopped, type MercuryError } from '../errors';
+import { Events } from '../events';
+import { Pace } from '../pace';
+import { LinkedSignal, controllerForMany } from '../signals';
 import { identify, type Identity } from '../tasks/codec';
-import { resolveDeadLetters, type DeadLettersOptions, type ResolvedDeadLetters } from '../tasks/config';
-import { useConnections, type BrokerUse, type Connection } from '../broker/connection';
+import { replayOf } from '../tasks/settlement';
 import {
   deadLetterOf,
   historyOf,
@@ -10,16 +18,10 @@ import {
   type DeadLetter,
   type DeadLetterSummary,
 } from './dead-letter';
-import { fittingCount, portionsOf, selection } from './dead-letter-page';
 import { byDeath, isNarrow, matcherOf, pageOf, type DeadLetterFilter, type Page } from './dead-letter-filter';
+import { fittingCount, portionsOf, selection } from './dead-letter-page';
 import { LONGEST_HOLD_MS, HeldLetters, reserve, type HeldLetter } from './dead-queue';
-import { BrokerError, DeadLetterError, PublishError, isHopeless, stopped, type MercuryError } from '../errors';
-import { Events, type ClientEvents } from '../events';
-import { valueBytes } from '../broker/field-table';
-import { Pace } from '../pace';
-import { Publisher } from '../broker/publisher';
-import { replayOf } from '../tasks/settlement';
-import { LinkedSignal, controllerForMany } from '../signals';
+import { resolveDeadLetters, type DeadLettersOptions, type ResolvedDeadLetters } from './options';
 
 export const DEAD_LETTER_LIMITS = {
   pageSize: 50,

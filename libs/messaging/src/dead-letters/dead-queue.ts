@@ -1,12 +1,12 @@
 import type { ConfirmChannel, Message, MessageProperties } from 'amqplib';
 import { ackTimeoutMs } from '../broker/ack-timeout';
 import { closeChannel, type Connection } from '../broker/connection';
-import { BrokerError, DeadLetterError, brokerProblem } from '../errors';
-import { delay } from '../tasks/retry-policy';
 import type { Delivery } from '../broker/deliveries';
-import { ack, giveBackAll } from '../tasks/settlement';
 import { deadQueueOf, reserveDeadQueue } from '../broker/topology';
+import { BrokerError, DeadLetterError, brokerProblem } from '../errors';
 import { anyAborted, controllerForMany } from '../signals';
+import { ack, giveBackAll } from '../tasks/settlement';
+import { delay } from '../timing';
 
 /** Most letters that one reading holds. An explicit prefetch: without one RabbitMQ 4 gives a consumer 2,000. */
 const MOST_HELD = 10_000;

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { ConfigError, MercuryError, stopped } from '../errors';
 import { Events, type ConnectionEvents } from '../events';
 import type { KeyStore } from '../tasks/key-store';
-import { backoffMs } from '../tasks/retry-policy';
+import { backoffMs } from '../timing';
 
 const PREFIX = 'mercury:';
 const ANSWER_TIMEOUT_MS = 2_000;

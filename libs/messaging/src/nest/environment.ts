@@ -14,9 +14,10 @@ import {
   type ValidationOptions,
 } from 'class-validator';
 import { readBrokerUrl } from '../broker/broker-url';
-import { MOST_LEVELS, nameProblem, queueNameProblem } from '../tasks/config';
-import { ConfigError } from '../errors';
 import { checkTls, readTls, tlsFrom, type TlsOptions } from '../broker/tls';
+import { nameProblem, queueNameProblem } from '../checks';
+import { ConfigError } from '../errors';
+import { MOST_LEVELS } from '../tasks/options';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LONGEST_TTL_MS = 366 * 86_400_000;

@@ -6,9 +6,9 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import type { KeyStore } from '../tasks/key-store';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { RedisKeyStore } from '../key-stores/redis-key-store';
+import type { KeyStore } from '../tasks/key-store';
 
 /** The application's KeyStore, for `@Inject` and for the `keyStore` of MessagingModule. */
 export const KEY_STORE = Symbol('mercury.keyStore');

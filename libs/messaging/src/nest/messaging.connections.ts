@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { addressesOf } from '../broker/broker-url';
-import { resolveBroker, type ResolvedBroker } from '../tasks/config';
-import { brokerOf, Connection, ConnectionPair, managerOptions, reportProblems, shuffled } from '../broker/connection';
+import { brokerOf, Connection, managerOptions, shuffled } from '../broker/connection';
+import { ConnectionPair, reportProblems } from '../broker/connections';
+import { resolveBroker, type ResolvedBroker } from '../broker/options';
 import { MESSAGING_OPTIONS, type MessagingModuleOptions } from './messaging.options';
 
 /**

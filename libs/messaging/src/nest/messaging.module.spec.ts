@@ -10,8 +10,8 @@ import { MemoryBroker, RecordingClient } from '../testing';
 import { connectWorker } from './connect-worker';
 import { MessagingConnections } from './messaging.connections';
 import { MessagingModule } from './messaging.module';
-import { TaskContext } from './task.context';
 import { TaskHandler } from './task-handler.decorator';
+import { TaskContext } from './task.context';
 
 class Report {
   @IsInt()

@@ -9,13 +9,13 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import { DeadLetters } from '../dead-letters/dead-letters';
-import { MercuryError } from '../errors';
 import { EventBus } from '../bus/event-bus';
 import { Logger } from '../bus/logger';
+import { DeadLetters } from '../dead-letters/dead-letters';
+import { MercuryError } from '../errors';
 import { Scheduler } from '../schedules/scheduler';
-import { WorkerClient } from '../tasks/worker-client';
 import { Worker } from '../tasks/worker';
+import { WorkerClient } from '../tasks/worker-client';
 import { MessagingConnections } from './messaging.connections';
 import {
   MESSAGING_OPTIONS,

@@ -1,7 +1,9 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
-import type { EventBusOptions, SchedulerOptions, WorkerOptions } from '../tasks/config';
 import type { Connections } from '../broker/connection';
+import type { EventBusOptions } from '../bus/options';
+import type { SchedulerOptions } from '../schedules/options';
 import type { ScheduleOptions } from '../schedules/schedule';
+import type { WorkerOptions } from '../tasks/options';
 
 export const MESSAGING_OPTIONS = Symbol('mercury.options');
 

@@ -1,5 +1,5 @@
-import type { INestApplicationContext } from '@nestjs/common';
 import { isatty } from 'node:tty';
+import type { INestApplicationContext } from '@nestjs/common';
 import { Readiness } from './operations/readiness';
 import { runUntilSignal } from './shutdown';
 

@@ -28,13 +28,13 @@ import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
 import { Connection } from '../broker/connection';
 import { DiscardTask, RetryTask } from '../errors';
 import { execute, type TaskRunner } from '../tasks/execution';
-import { Slot } from '../tasks/slots';
 import type { Outcome } from '../tasks/outcome';
+import { Slot } from '../tasks/slots';
 import { connectWorker } from './connect-worker';
 import { MessagingConnections } from './messaging.connections';
 import { MessagingModule } from './messaging.module';
-import { TaskContext } from './task.context';
 import { TASK_TRANSPORT, TaskHandler } from './task-handler.decorator';
+import { TaskContext } from './task.context';
 import { WorkerTransport } from './worker.transport';
 
 class Guest {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { ConfirmChannel, Message } from 'amqplib';
-import { encodeTask } from '../tasks/codec';
 import type { MercuryError } from '../errors';
+import { encodeTask } from '../tasks/codec';
 import { Leadership } from './leadership';
 import { decodeState, encodeState, type ScheduleState } from './schedule-state';
 

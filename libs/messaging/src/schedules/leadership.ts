@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
-import type { EncodedTask } from '../tasks/codec';
-import { BrokerError, MercuryError, PublishError, brokerProblem } from '../errors';
-import { decodeState, encodeState, mergeState, type ScheduleState } from './schedule-state';
 import { EXCHANGE, scheduleQueueOf } from '../broker/topology';
+import { BrokerError, MercuryError, PublishError, brokerProblem } from '../errors';
 import { anyAborted, controllerForMany } from '../signals';
+import type { EncodedTask } from '../tasks/codec';
+import { decodeState, encodeState, mergeState, type ScheduleState } from './schedule-state';
 
 const CANCELLED = 'The broker cancelled the consumer of the schedule queue: it was deleted or moved.';
 

@@ -1,11 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { until } from '../../../../test/support/until';
 import { PublishError, type MercuryError } from '../errors';
+import { MemoryBroker } from '../testing';
+import type { MemoryConnections } from '../testing/memory-connections';
 import { Leadership } from './leadership';
 import type { ScheduleOptions } from './schedule';
 import { Scheduler } from './scheduler';
-import { MemoryBroker } from '../testing';
-import type { MemoryConnections } from '../testing/memory-connections';
 
 const START = new Date('2026-11-24T00:00:00Z');
 const DAY_MS = 86_400_000;

@@ -1,15 +1,17 @@
+import { closeChannel, type Connection } from '../broker/connection';
+import { useConnections, type BrokerUse } from '../broker/connections';
+import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from '../broker/topology';
 import type { Clock } from '../clock';
-import { encodeTask } from '../tasks/codec';
-import { resolveScheduler, type ResolvedScheduler, type SchedulerOptions } from '../tasks/config';
-import { closeChannel, useConnections, type BrokerUse, type Connection } from '../broker/connection';
 import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from '../errors';
-import { Events, type SchedulerEvents } from '../events';
+import { Events } from '../events';
+import { LinkedSignal, controllerForMany } from '../signals';
+import { encodeTask } from '../tasks/codec';
+import { backoffMs, delay, within } from '../timing';
+import type { SchedulerEvents } from './events';
 import { Leadership } from './leadership';
-import { backoffMs, delay, within } from '../tasks/retry-policy';
+import { resolveScheduler, type ResolvedScheduler, type SchedulerOptions } from './options';
 import { stepOf, tickId, type Schedule, type Step } from './schedule';
 import { adoptSchedules, type ScheduleState } from './schedule-state';
-import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from '../broker/topology';
-import { LinkedSignal, controllerForMany } from '../signals';
 
 const AGAIN_CAP_MS = 5_000;
 const STOP_TIMEOUT_MS = 5_000;

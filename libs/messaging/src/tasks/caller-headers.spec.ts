@@ -1,7 +1,7 @@
+import { InvalidMessageError } from '../errors';
+import { HEADER } from '../headers';
 import { callerHeaderBytes, callerHeadersOf, checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { encodeTask } from './codec';
-import { InvalidMessageError } from '../errors';
-import { HEADER } from './task';
 
 const MOST = 8_192;
 

@@ -1,6 +1,6 @@
-import { InvalidMessageError } from '../errors';
 import { fieldBytes } from '../broker/field-table';
-import { HEADER } from './task';
+import { InvalidMessageError } from '../errors';
+import { HEADER } from '../headers';
 
 /** Headers that a caller gives a task, by name: they travel with it as long as it lives. */
 export type CallerHeaders = Readonly<Record<string, string | number | boolean>>;

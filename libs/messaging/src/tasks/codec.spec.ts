@@ -1,6 +1,6 @@
 import type { Message } from 'amqplib';
-import { decodeTask, encodeJson, encodeTask, identify } from './codec';
 import { DiscardTask, InvalidMessageError } from '../errors';
+import { decodeTask, encodeJson, encodeTask, identify } from './codec';
 import type { JsonObject } from './task';
 
 const LIMIT = 1_000;

@@ -1,12 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Message, MessageProperties } from 'amqplib';
-import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { LONGEST_DELAY_MS } from '../broker/delay';
-import { DiscardTask, InvalidMessageError } from '../errors';
 import type { PublishProperties } from '../broker/frames';
+import { DiscardTask, InvalidMessageError } from '../errors';
+import { HEADER } from '../headers';
+import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { jsonLossIn } from './json-loss';
 import { MOST_ATTEMPTS } from './retry-policy';
-import { HEADER, type JsonObject } from './task';
+import type { JsonObject } from './task';
 
 export interface EncodedTask {
   id: string;
@@ -240,4 +241,10 @@ export function isCountOf(value: unknown, most: number): value is number {
 
 function isTaskType(type: unknown): type is string {
   return isShortString(type) && type !== '';
+}
+
+/** How often a task was taken out of a dead queue to be executed again. */
+export function replaysOf({ headers }: Pick<Identity, 'headers'>): number {
+  const replays = headers[HEADER.replays];
+  return isCountOf(replays, MOST_ATTEMPTS) ? replays : 0;
 }

@@ -1,6 +1,6 @@
-import { Completions } from './completions';
 import type { MercuryError } from '../errors';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
+import { Completions } from './completions';
 import type { Task } from './task';
 
 /** Answers when the test says so. */

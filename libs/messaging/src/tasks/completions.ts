@@ -1,6 +1,6 @@
 import { MercuryError, describeError } from '../errors';
+import { backoffMs, delay } from '../timing';
 import type { KeyStore } from './key-store';
-import { backoffMs, delay } from './retry-policy';
 import type { Task } from './task';
 
 const ASK_AGAIN_CAP_MS = 2_000;

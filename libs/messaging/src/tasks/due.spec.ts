@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { ConfirmChannel, Message } from 'amqplib';
-import { systemClock } from '../clock';
-import { DueTasks } from './due';
-import type { MercuryError } from '../errors';
 import type { Delivery } from '../broker/deliveries';
+import { systemClock } from '../clock';
+import type { MercuryError } from '../errors';
+import { DueTasks } from './due';
 
 const NOW_MS = 1_800_000_000_000;
 

@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
-
 import type { ConfirmChannel, Message } from 'amqplib';
-import { identify } from './codec';
-import type { Clock } from '../clock';
 import { closeChannel } from '../broker/connection';
-import { delayLevelMs, notBeforeMsOf } from '../broker/delay';
-import { BrokerError, MercuryError, brokerProblem } from '../errors';
-import { backoffMs, delay, within } from './retry-policy';
 import { Deafness, untilDeaf } from '../broker/deafness';
+import { delayLevelMs, notBeforeMsOf } from '../broker/delay';
 import { Deliveries, type Delivery } from '../broker/deliveries';
-import type { Settlement } from './settlement';
-import { HEADER } from './task';
 import { dueQueueOf } from '../broker/topology';
+import type { Clock } from '../clock';
+import { BrokerError, MercuryError, brokerProblem } from '../errors';
+import { HEADER } from '../headers';
 import { LinkedSignal, controllerForMany } from '../signals';
+import { backoffMs, delay, within } from '../timing';
+import { identify } from './codec';
+import type { Settlement } from './settlement';
 
 /** So many delayed tasks a worker moves or holds at once, beside its capacity. It bounds their memory, too. */
 const PREFETCH = 100;

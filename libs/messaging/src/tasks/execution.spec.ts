@@ -1,9 +1,9 @@
 import type { Message } from 'amqplib';
-import { Completions } from './completions';
 import { DiscardTask, MercuryError, RetryTask } from '../errors';
+import { MemoryKeyStore } from '../key-stores/memory-key-store';
+import { Completions } from './completions';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
 import { Slot } from './slots';
-import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import type { Task } from './task';
 
 function arrived(content: string, properties: Record<string, unknown> = {}): Message {

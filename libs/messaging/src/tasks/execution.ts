@@ -1,7 +1,7 @@
 import type { Message } from 'amqplib';
+import { DiscardTask, MercuryError } from '../errors';
 import { decodeTask, identify, type DecodedTask, type Identity } from './codec';
 import type { Completions } from './completions';
-import { DiscardTask, MercuryError } from '../errors';
 import { firstStackLines } from './history';
 import { decideFailure, type Outcome } from './outcome';
 import type { RetryPolicy } from './retry-policy';

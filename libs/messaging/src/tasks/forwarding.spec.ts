@@ -1,6 +1,7 @@
 import type { Message } from 'amqplib';
 import { identify } from './codec';
 import { bare, forward, inLevel, keptHeaders, priorityOf } from './forwarding';
+import { fitStored } from './frame-fit';
 
 const NOW_MS = 1_800_000_000_000;
 
@@ -78,7 +79,7 @@ it('leaves a task without a priority as it is', () => {
 
 it('can be cut down to what a task needs', () => {
   const headers = { 'x-tenant': 'acme', 'x-attempt': 2, 'x-error-message': 'x'.repeat(900), 'x-history': '{}' };
-  const message = { ...forwarded({ type: 'report', replyTo: 'answers' }), isStored: true };
+  const message = { ...forwarded({ type: 'report', replyTo: 'answers' }), fit: fitStored };
   message.properties.headers = headers;
   expect(bare(message)).toEqual({
     ...message,

@@ -1,11 +1,12 @@
 import type { Message, Options } from 'amqplib';
-import { MOST_CALLER_HEADER_BYTES, callerHeadersOf } from './caller-headers';
-import { isCountOf, isShortString, isTimestamp, isTraceparent, type Identity } from './codec';
-import { replaysOf } from '../dead-letters/dead-letter';
 import type { PublishProperties } from '../broker/frames';
-import { decodeHistory, encodeHistory } from './history';
 import type { Outgoing } from '../broker/outgoing';
-import { HEADER } from './task';
+import { HEADER } from '../headers';
+import { MOST_CALLER_HEADER_BYTES, callerHeadersOf } from './caller-headers';
+import { isCountOf, isShortString, isTimestamp, isTraceparent, type Identity, replaysOf } from './codec';
+import { fitStored } from './frame-fit';
+import { decodeHistory, encodeHistory } from './history';
+import type { Failure } from './outcome';
 
 /** The protocol's is an octet. */
 const HIGHEST_PRIORITY = 255;
@@ -46,7 +47,7 @@ export function forward(
   if (isShortString(replyTo)) properties.replyTo = replyTo;
   if (isTimestamp(timestamp)) properties.timestamp = timestamp;
   if (isShortString(appId)) properties.appId = appId;
-  return { exchange, routingKey, content: message.content, properties, patient: true, isStored: true };
+  return { exchange, routingKey, content: message.content, properties, patient: true, fit: fitStored };
 }
 
 /** RabbitMQ 4.0 lets messages of different priorities hold up each other's time to live: there it is told in a header instead. */
@@ -93,4 +94,23 @@ export function keptHeaders(identity: Identity): Headers {
   const history = decodeHistory(identity.headers[HEADER.history]);
   if (history.attempts.length > 0) headers[HEADER.history] = encodeHistory(history);
   return headers;
+}
+
+/** What a dead letter says about itself, beside the task's own headers. */
+export function deadLetterHeaders(
+  failure: Failure,
+  attempt: number,
+  originQueue: string,
+  firstFailedAtMs: number,
+  nowMs: number,
+): Record<string, string | number> {
+  return {
+    [HEADER.attempt]: attempt,
+    [HEADER.errorCode]: failure.code,
+    [HEADER.errorMessage]: failure.message,
+    [HEADER.originQueue]: originQueue,
+    [HEADER.firstFailedAtMs]: firstFailedAtMs,
+    [HEADER.lastFailedAtMs]: nowMs,
+    [HEADER.deadAtMs]: nowMs,
+  };
 }

@@ -1,5 +1,5 @@
-import { encodeJson, encodeTask } from './codec';
 import { InvalidMessageError } from '../errors';
+import { encodeJson, encodeTask } from './codec';
 import { jsonLossIn } from './json-loss';
 
 class Money {

@@ -1,7 +1,6 @@
 import type { Message } from 'amqplib';
-import { decodeTask, identify, type DecodedTask, type Identity } from './codec';
-import { replaysOf } from '../dead-letters/dead-letter';
 import { MercuryError } from '../errors';
+import { decodeTask, identify, type DecodedTask, type Identity, replaysOf } from './codec';
 import { policyOf, type Execution, type ExecutionContext } from './execution';
 import { decideFailure, type Outcome } from './outcome';
 import type { Run } from './settlement';

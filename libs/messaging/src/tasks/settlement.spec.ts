@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
-import { systemClock } from '../clock';
-import { identify } from './codec';
 import { Connection } from '../broker/connection';
-import { Events } from '../events';
-import type { Outcome } from './outcome';
 import { Publisher } from '../broker/publisher';
+import { systemClock } from '../clock';
+import { Events } from '../events';
+import { identify } from './codec';
+import type { Outcome } from './outcome';
 import { Settlement, replayOf } from './settlement';
 
 const PUBLISH_TIMEOUT_MS = 1_000;

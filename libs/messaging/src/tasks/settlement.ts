@@ -1,18 +1,17 @@
 import { hostname } from 'node:os';
 import type { ConfirmChannel, Message } from 'amqplib';
-import type { Clock } from '../clock';
-import { isTimestamp, type Identity } from './codec';
-import { deadLetterHeaders, replaysOf } from '../dead-letters/dead-letter';
-import { BrokerError, MercuryError, PublishError } from '../errors';
 import type { Delivery } from '../broker/deliveries';
-import { bare, forward, inLevel, keptHeaders, priorityOf, type Headers } from './forwarding';
-import { appendAttempt, encodeHistory, type History } from './history';
-import type { Failure, Outcome } from './outcome';
 import type { Outgoing } from '../broker/outgoing';
 import type { Publisher } from '../broker/publisher';
-import { backoffMs, delay } from './retry-policy';
-import { HEADER } from './task';
 import { EXCHANGE, retryQueueOf, suspectQueueOf, waitingQueueOf } from '../broker/topology';
+import type { Clock } from '../clock';
+import { BrokerError, MercuryError, PublishError } from '../errors';
+import { HEADER } from '../headers';
+import { backoffMs, delay } from '../timing';
+import { isTimestamp, type Identity, replaysOf } from './codec';
+import { deadLetterHeaders, bare, forward, inLevel, keptHeaders, priorityOf, type Headers } from './forwarding';
+import { appendAttempt, encodeHistory, type History } from './history';
+import type { Failure, Outcome } from './outcome';
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;

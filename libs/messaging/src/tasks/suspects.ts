@@ -1,9 +1,9 @@
 import type { ConfirmChannel, Message } from 'amqplib';
 import type { Deliveries, Delivery } from '../broker/deliveries';
-import { MercuryError } from '../errors';
-import type { Outcome } from './outcome';
-import { delay } from './retry-policy';
 import { suspectQueueOf } from '../broker/topology';
+import { MercuryError } from '../errors';
+import { delay } from '../timing';
+import type { Outcome } from './outcome';
 
 /** So often a task may be delivered without an end before it is suspected of ending its process. */
 const MOST_UNENDED_DELIVERIES = 3;

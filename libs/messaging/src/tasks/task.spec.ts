@@ -1,4 +1,5 @@
-import { HEADER, payloadOf } from './task';
+import { HEADER } from '../headers';
+import { payloadOf } from './task';
 
 describe('payloadOf', () => {
   it('leaves out the type that only repeats the type of the task', () => {

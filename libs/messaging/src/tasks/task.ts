@@ -22,30 +22,6 @@ export interface Task<Body = JsonObject> {
   readonly signal: AbortSignal;
 }
 
-/** The headers of Mercury's messages: all that it writes, and all that it reads. */
-export const HEADER = {
-  attempt: 'x-attempt',
-  enqueuedAtMs: 'x-enqueued-at-ms',
-  traceparent: 'traceparent',
-  /** Of a delayed task that still waits. When its time has come it is a task like any other, without this. */
-  notBeforeMs: 'x-not-before-ms',
-  firstFailedAtMs: 'x-first-failed-at-ms',
-  lastFailedAtMs: 'x-last-failed-at-ms',
-  deadAtMs: 'x-dead-at-ms',
-  errorCode: 'x-error-code',
-  errorMessage: 'x-error-message',
-  originQueue: 'x-origin-queue',
-  publisher: 'x-publisher',
-  sequence: 'x-sequence',
-  history: 'x-history',
-  replays: 'x-replays',
-  replayedAtMs: 'x-replayed-at-ms',
-  /** The property of a task that waits in a level: there it would hold up others. */
-  priority: 'x-priority',
-  /** How many headers of a caller did not travel on: there is room for 8 KiB of them. */
-  omittedHeaders: 'x-omitted-headers',
-} as const;
-
 /**
  * What a handler is given as its payload: the body, without the `type` field that only repeats the task's type.
  * A bare `{"type":"sleep","ms":5}` from another program and a task put with type `sleep` and body `{"ms":5}` so

@@ -1,10 +1,12 @@
-import { resolveClient, type ResolvedClient, type WorkerClientOptions } from './config';
-import { encodeTask, type PutOptions } from './codec';
-import { useConnections, type BrokerUse } from '../broker/connection';
-import { PublishError, type BrokerError, type MercuryError } from '../errors';
-import { Events, type ClientEvents } from '../events';
+import { useConnections, type BrokerUse } from '../broker/connections';
+import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
 import { EXCHANGE, declareTaskTopology, waitingQueueOf } from '../broker/topology';
+import { PublishError, type BrokerError, type MercuryError } from '../errors';
+import { Events } from '../events';
+import { encodeTask, type PutOptions } from './codec';
+import { fitNew } from './frame-fit';
+import { resolveClient, type ResolvedClient, type WorkerClientOptions } from './options';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -76,7 +78,7 @@ export class WorkerClient {
     const isDue = notBeforeMs === undefined;
     const exchange = isDue ? EXCHANGE.tasks : '';
     const routingKey = isDue ? queueName : () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs());
-    return { id, stored: this.publisher.publish({ exchange, routingKey, content, properties }) };
+    return { id, stored: this.publisher.publish({ exchange, routingKey, content, properties, fit: fitNew }) };
   }
 
   /** Waits up to 5 s for the confirms still open, then closes the connection. Safe to call twice. */

@@ -1,12 +1,12 @@
 import { getEventListeners } from 'node:events';
 import { gate, until } from '../../../../test/support/until';
-import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { Publisher } from '../broker/publisher';
-import type { Task } from './task';
+import { retryQueueOf } from '../broker/topology';
+import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { MemoryBroker } from '../testing';
 import type { Queue } from '../testing/broker/queue';
 import type { MemoryConnections } from '../testing/memory-connections';
-import { retryQueueOf } from '../broker/topology';
+import type { Task } from './task';
 import { Worker } from './worker';
 import { WorkerClient } from './worker-client';
 

@@ -1,9 +1,9 @@
 import type { Options } from 'amqplib';
-import type { Clock } from '../clock';
-import { decodeJsonObject, identify } from '../tasks/codec';
-import { ConfigError } from '../errors';
-import type { JsonObject } from '../tasks/task';
 import { dueQueueOf, scheduleQueueOf } from '../broker/topology';
+import type { Clock } from '../clock';
+import { ConfigError } from '../errors';
+import { decodeJsonObject, identify } from '../tasks/codec';
+import type { JsonObject } from '../tasks/task';
 import type { Queue } from './broker/queue';
 import { deliveredProperties, messageOf } from './broker/stored-message';
 import { VirtualHost } from './broker/virtual-host';

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { ChannelModel } from 'amqplib';
+import { Connection, type ConnectionManager } from '../broker/connection';
+import { ConnectionPair } from '../broker/connections';
 import type { Clock } from '../clock';
-import { Connection, ConnectionPair, type ConnectionManager } from '../broker/connection';
 import { MemoryChannel, type ChannelHost } from './memory-channel';
 
 /**

@@ -1,6 +1,6 @@
-import { encodeTask, type PutOptions } from '../tasks/codec';
-import { DEFAULTS, type WorkerClientOptions } from '../tasks/config';
 import { PublishError, type MercuryError } from '../errors';
+import { encodeTask, type PutOptions } from '../tasks/codec';
+import { DEFAULTS, type WorkerClientOptions } from '../tasks/options';
 import type { JsonObject } from '../tasks/task';
 import { WorkerClient } from '../tasks/worker-client';
 import { MemoryBroker } from './memory-broker';

@@ -1,5 +1,5 @@
 import { DiscardTask, RetryTask } from '../errors';
-import type { WorkerOptions } from '../tasks/config';
+import type { WorkerOptions } from '../tasks/options';
 import type { Task } from '../tasks/task';
 import { Worker } from '../tasks/worker';
 import { runTask, type RunTaskOptions } from './run-task';

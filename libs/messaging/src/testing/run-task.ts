@@ -1,16 +1,18 @@
 import type { Message } from 'amqplib';
-import { encodeTask, isJsonObject, type PutOptions } from '../tasks/codec';
-import { resolveWorker, type WorkerOptions, type WorkerRules } from '../tasks/config';
-import { ConfigError } from '../errors';
-import { Events, type ClientEvents } from '../events';
-import { execute } from '../tasks/execution';
-import type { Outcome } from '../tasks/outcome';
+import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
+import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../broker/topology';
+import { ConfigError } from '../errors';
+import { Events } from '../events';
+import { HEADER } from '../headers';
+import { encodeTask, isJsonObject, type PutOptions } from '../tasks/codec';
+import { execute } from '../tasks/execution';
+import { resolveWorker, type WorkerOptions, type WorkerRules } from '../tasks/options';
+import type { Outcome } from '../tasks/outcome';
 import { Settlement } from '../tasks/settlement';
 import { Slot } from '../tasks/slots';
-import { HEADER, type JsonObject, type Task } from '../tasks/task';
+import type { JsonObject, Task } from '../tasks/task';
 import { Worker } from '../tasks/worker';
-import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../broker/topology';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
 
 /** What executes tasks: a function, or a Worker, of which only the handler is asked. */

@@ -1,4 +1,7 @@
-import { Events, type ClientEvents, type SchedulerEvents, type SettledAttempt, type WorkerEvents } from '../../events';
+import type { ClientEvents } from '../../broker/events';
+import { Events } from '../../events';
+import type { SchedulerEvents } from '../../schedules/events';
+import type { SettledAttempt, WorkerEvents } from '../../tasks/events';
 import { Metrics } from './metrics';
 
 const failure = { code: 'HANDLER_FAILED', message: 'no' };

@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { ClientEvents, Events, SchedulerEvents, WorkerEvents } from '../../events';
+import type { ClientEvents } from '../../broker/events';
+import type { Events } from '../../events';
+import type { SchedulerEvents } from '../../schedules/events';
+import type { WorkerEvents } from '../../tasks/events';
 
 const DURATION_BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 interface Observable {

@@ -1,14 +1,8 @@
-import {
-  DEFAULTS,
-  resolveBroker,
-  resolveBus,
-  resolveClient,
-  resolveWorker,
-  type EventBusOptions,
-  type WorkerOptions,
-} from './config';
 import type { Connections } from '../broker/connection';
+import { resolveBroker } from '../broker/options';
+import { resolveBus, type EventBusOptions } from '../bus/options';
 import { ConfigError } from '../errors';
+import { DEFAULTS, resolveClient, resolveWorker, type WorkerOptions } from './options';
 
 const valid: WorkerOptions = { rabbitUrl: 'amqp://localhost', queueName: 'reports' };
 

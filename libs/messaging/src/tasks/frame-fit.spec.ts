@@ -1,8 +1,8 @@
-import { callerHeaderBytes } from '../tasks/caller-headers';
-import { UnwritableError } from './field-table';
-import { checkFrameMax, fittedTo } from './frame-fit';
-import { headerFrameBytes, type PublishProperties } from './frames';
-import { decodeHistory, encodeHistory, type FailedAttempt } from '../tasks/history';
+import { UnwritableError } from '../broker/field-table';
+import { headerFrameBytes, type PublishProperties } from '../broker/frames';
+import { callerHeaderBytes } from './caller-headers';
+import { fitNew, fitStored } from './frame-fit';
+import { decodeHistory, encodeHistory, type FailedAttempt } from './history';
 
 const SMALLEST = 8_192;
 
@@ -59,7 +59,7 @@ const headersOf = ({ headers }: PublishProperties) => headers as Record<string, 
 describe.each(['x', 'ü', '€', '"', '\u0000'])('the largest dead letter, in letters such as %j', (letter) => {
   it.each([SMALLEST, 8_193, 9_000, 12_000, 16_384, 32_768, 131_072])('fits into a frame of %d bytes', (frameMax) => {
     const given = largest(letter);
-    const fitted = fittedTo(frameMax, given, true);
+    const fitted = fitStored(given, frameMax);
     expect(headerFrameBytes(fitted)).toBeLessThanOrEqual(frameMax);
     const { attempts, omitted } = decodeHistory(headersOf(fitted)['x-history']);
     expect([attempts[0]?.attempt, attempts.at(-1)?.attempt, attempts.length + omitted]).toEqual([1, 20, 20]);
@@ -70,41 +70,26 @@ describe.each(['x', 'ü', '€', '"', '\u0000'])('the largest dead letter, in le
 
 it('leaves everything as it is where there is room', () => {
   const given = largest('x');
-  expect(fittedTo(131_072, given, true)).toEqual(given);
+  expect(fitStored(given, 131_072)).toEqual(given);
 });
 
 it('lets the history give way before the message and the headers of a caller', () => {
   const given = largest('x');
-  const fitted = headersOf(fittedTo(20_000, given, true));
+  const fitted = headersOf(fitStored(given, 20_000));
   const { 'x-history': before, ...others } = headersOf(given);
   expect(String(fitted['x-history']).length).toBeLessThan(String(before).length);
   for (const [name, value] of Object.entries(others)) expect(fitted[name] === value).toBe(true);
 });
 
 it('gives the headers of a caller at most half of a frame, and tells how many stay behind', () => {
-  const fitted = headersOf(fittedTo(SMALLEST, largest('x'), true));
+  const fitted = headersOf(fitStored(largest('x'), SMALLEST));
   expect(fitted).toMatchObject({ 'x-tenant': 'acme', large: 'x'.repeat(3_000), 'x-omitted-headers': 1 });
   expect(callerHeaderBytes(fitted)).toBeLessThanOrEqual(SMALLEST / 2);
 });
 
 it('refuses a new message instead of taking something away from it', () => {
   const headers = { large: 'x'.repeat(SMALLEST / 2) };
-  expect(() => fittedTo(SMALLEST, { headers }, false)).toThrow(/headers take 4107 bytes; .* at most 4096 fit/);
-  expect(() => fittedTo(SMALLEST, { headers }, false)).toThrow(UnwritableError);
-  expect(fittedTo(16_384, { headers }, false)).toEqual({ headers });
-});
-
-it.each([
-  [undefined, undefined],
-  [SMALLEST, undefined],
-  [SMALLEST - 1, 'BROKER_FRAME_TOO_SMALL'],
-  [4_096, 'BROKER_FRAME_TOO_SMALL'],
-])('a connection with frames of %p bytes is refused with %p', (frameMax, code) => {
-  let refusal: unknown;
-  try {
-    checkFrameMax(frameMax);
-  } catch (error) {
-    refusal = error;
-  }
-  expect((refusal as { code?: string } | undefined)?.code).toBe(code);
+  expect(() => fitNew({ headers }, SMALLEST)).toThrow(/headers take 4107 bytes; .* at most 4096 fit/);
+  expect(() => fitNew({ headers }, SMALLEST)).toThrow(UnwritableError);
+  expect(fitNew({ headers }, 16_384)).toEqual({ headers });
 });

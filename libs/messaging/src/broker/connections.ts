@@ -1,0 +1,72 @@
+import { systemClock, type Clock } from '../clock';
+import type { BrokerError } from '../errors';
+import { Connection, type Connections } from './connection';
+import type { ResolvedBroker } from './options';
+
+/** A pair of connections, each opened when first used. */
+export abstract class ConnectionPair implements Connections {
+  private readonly opened: { publishing?: Connection; consuming?: Connection } = {};
+
+  protected abstract open(purpose: string): Connection;
+
+  get publishing(): Connection {
+    this.opened.publishing ??= this.open('publishing');
+    return this.opened.publishing;
+  }
+
+  get consuming(): Connection {
+    this.opened.consuming ??= this.open('consuming');
+    return this.opened.consuming;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.opened.publishing?.close(), this.opened.consuming?.close()]);
+  }
+}
+
+class OwnConnections extends ConnectionPair {
+  constructor(
+    private readonly target: ResolvedBroker,
+    private readonly owner: string,
+    private readonly onProblem: (problem: BrokerError) => void,
+  ) {
+    super();
+  }
+
+  protected override open(purpose: string): Connection {
+    const connection = Connection.open(this.target.urls, `${this.owner} ${purpose}`, this.target.tls);
+    reportProblems(connection, this.onProblem);
+    return connection;
+  }
+}
+
+export interface BrokerUse {
+  connections: Connections;
+  clock: Clock;
+  /** Closes only what was opened for this use. */
+  close(): Promise<void>;
+}
+
+/** The given connections, or a pair of one's own. */
+export function useConnections(
+  broker: ResolvedBroker,
+  owner: string,
+  onProblem: (problem: BrokerError) => void,
+): BrokerUse {
+  const { connections } = broker;
+  if (connections) return { connections, clock: connections.clock ?? systemClock, close: async () => undefined };
+  const own = new OwnConnections(broker, owner, onProblem);
+  return { connections: own, clock: systemClock, close: () => own.close() };
+}
+
+/** Tells each problem of a connection once, not at every attempt to reconnect. */
+export function reportProblems(connection: Connection, onProblem: (problem: BrokerError) => void): void {
+  let lastMessage: string | undefined;
+  const tell = (problem: BrokerError) => {
+    if (problem.message === lastMessage) return;
+    lastMessage = problem.message;
+    onProblem(problem);
+  };
+  connection.events.on('failed', tell).on('down', tell).on('blocked', tell);
+  connection.events.on('up', () => (lastMessage = undefined));
+}

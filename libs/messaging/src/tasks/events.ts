@@ -1,0 +1,21 @@
+import type { ConnectionEvents } from '../events';
+import type { Outcome } from './outcome';
+import type { Task } from './task';
+
+/** An attempt whose outcome the broker knows. The type is empty when the message could not be decoded. */
+export interface SettledAttempt {
+  id: string;
+  type: string;
+  attempt: number;
+  queue: string;
+  outcome: Outcome;
+  /** The time of the handler. */
+  durationMs: number;
+}
+
+export interface WorkerEvents extends ConnectionEvents {
+  started: [task: Task];
+  settled: [attempt: SettledAttempt];
+  /** A task that has succeeded before came again: it was acknowledged, and neither started nor settled. */
+  skipped: [task: Task];
+}

@@ -7,9 +7,8 @@ export {
   type DeadLetterPage,
   type DiscardResult,
   type PageOptions,
-  type ReplayOptions,
-  type ReplayProgress,
 } from './dead-letters/dead-letters';
+export type { ReplayOptions, ReplayProgress } from './dead-letters/replay';
 export type { DeadLetter, DeadLetterSummary } from './dead-letters/dead-letter';
 export { timeMsOf, type DeadLetterFilter } from './dead-letters/dead-letter-filter';
 export type { FailedAttempt } from './tasks/history';

@@ -152,12 +152,12 @@ it('what a worker has done leaves nothing behind: no listener, no timer, no entr
   const inside = worker as unknown as {
     leaving: AbortController;
     stopped: AbortController;
-    consumption: { deliveries: { lost: AbortSignal } };
+    consuming: { current: { deliveries: { lost: AbortSignal } } };
     settlement: { held: Map<unknown, unknown> };
     slots: { running: Set<unknown>; waiting: unknown[] };
   };
   const left = () => [
-    ...[inside.leaving.signal, inside.stopped.signal, inside.consumption.deliveries.lost].map(
+    ...[inside.leaving.signal, inside.stopped.signal, inside.consuming.current.deliveries.lost].map(
       (signal) => getEventListeners(signal, 'abort').length,
     ),
     inside.settlement.held.size,

@@ -1,20 +1,16 @@
-import type { ConfirmChannel, Message } from 'amqplib';
 import { ackTimeoutProblem } from '../broker/ack-timeout';
-import { closeChannel } from '../broker/connection';
 import { useConnections, type BrokerUse } from '../broker/connections';
-import { Consumer } from '../broker/consumer';
-import { Deafness } from '../broker/deafness';
-import { Deliveries, type Delivery } from '../broker/deliveries';
+import type { Delivery } from '../broker/deliveries';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
-import { watchSetup } from '../broker/setup-watch';
 import { declareTaskTopology } from '../broker/topology';
-import { BrokerError, MercuryError, brokerProblem, isHopeless, stopped } from '../errors';
+import { BrokerError, MercuryError, isHopeless, stopped } from '../errors';
 import { Events } from '../events';
 import { controllerForMany } from '../signals';
-import { backoffMs, delay, within } from '../timing';
+import { within } from '../timing';
 import { identify, type Identity } from './codec';
 import { Completions } from './completions';
+import { Consuming, type ConsumingHost } from './consuming';
 import { DueTasks } from './due';
 import type { WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
@@ -26,18 +22,8 @@ import { Slots, type Slot } from './slots';
 import { BURIED, Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
 
-interface Consumption {
-  deliveries: Deliveries;
-  consumer: Consumer;
-}
-
-const CONSUME_AGAIN_CAP_MS = 5_000;
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
-/** A cancel brings no reason (AMQP 0-9-1): RabbitMQ 4.3 answers so to a late ack, too. */
-const CANCELLED =
-  'The broker cancelled the consumer: its queue was deleted or moved, or a task took longer than its consumer_timeout.';
-
 /**
  * Executes the tasks of a queue, at most `capacity` at once. Extend it with a `handler`.
  *
@@ -59,21 +45,20 @@ export abstract class Worker<Body = JsonObject> {
   private readonly leaving = controllerForMany();
   /** Aborts when the drain is over: what still runs is left to others. */
   private readonly stopped = controllerForMany();
-  private consumption: Consumption | undefined;
+  private readonly consuming: Consuming;
   private readonly suspects: Suspects;
   /** Undefined without a key store. */
   private readonly completions: Completions | undefined;
   private readonly due: DueTasks;
   private readonly context: ExecutionContext;
   private readonly loop: LoopWatch;
-  private readonly deafness = new Deafness();
   private currentProblem: MercuryError | undefined = new BrokerError(
     'BROKER_UNREACHABLE',
     'The worker is not started.',
   );
   private onProblem: (problem: MercuryError) => void = () => undefined;
   private starting: Promise<void> | undefined;
-  private consuming: Promise<void> | undefined;
+  private running: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
   /** @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does. */
@@ -88,6 +73,7 @@ export abstract class Worker<Body = JsonObject> {
     const { clock } = this.broker;
     this.settlement = new Settlement(this.publisher, queueName, clock, onProblem);
     this.slots = new Slots(this.config.capacity);
+    this.consuming = new Consuming(this.consumingHost());
     this.suspects = new Suspects(queueName, this.suspectHost());
     if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
     this.loop = new LoopWatch(() => this.broker.connections.consuming.heartbeatS, onProblem);
@@ -170,7 +156,7 @@ export abstract class Worker<Body = JsonObject> {
       this.loop.start();
       // Before it is needed: no due task is to be late because of a connection.
       this.publisher.open();
-      this.consuming = this.consumeUntilLeaving().finally(() => reject(stopped('worker')));
+      this.running = this.consuming.run().finally(() => reject(stopped('worker')));
     });
     // Told as problems, too: who does not wait for it must not die of it.
     this.starting.catch(() => undefined);
@@ -190,102 +176,46 @@ export abstract class Worker<Body = JsonObject> {
     return this.stop();
   }
 
-  private async consumeUntilLeaving(): Promise<void> {
-    const { signal } = this.leaving;
-    for (let failures = 0; !signal.aborted;) {
-      let late: NodeJS.Timeout | undefined;
-      try {
-        await this.broker.connections.consuming.untilConnected(signal);
-        late = watchSetup(this.queueName, (problem) => this.tell(problem));
-        await this.declare();
-        const channel = await this.broker.connections.consuming.openChannel();
-        await this.consume(channel, () => {
-          clearInterval(late);
-          failures = 0;
-        });
-      } catch (error) {
-        if (signal.aborted) return;
-        failures += 1;
-        this.tell(brokerProblem('Consuming could not be set up; trying again', error));
-        await delay(backoffMs(failures, CONSUME_AGAIN_CAP_MS), signal);
-      } finally {
-        clearInterval(late);
-      }
-    }
-  }
-
   private tell(problem: MercuryError): void {
     if (this.leaving.signal.aborted) return;
     this.onProblem(problem);
     this.events.emit('problem', problem);
   }
 
-  /** Consumes until the worker stops, the channel is lost, or the broker cancels the consumer. */
-  private async consume(channel: ConfirmChannel, onConsuming: () => void): Promise<void> {
-    const lost = controllerForMany();
-    let end: (problem?: MercuryError) => void = () => undefined;
-    const ended = new Promise<MercuryError | undefined>((resolve) => (end = resolve));
-    const onStopped = () => end();
-    this.stopped.signal.addEventListener('abort', onStopped);
-    if (this.stopped.signal.aborted) end();
-    // Comes before `close`, and says why: the first end counts.
-    channel.once('error', (cause: Error) => {
-      end(brokerProblem('The channel for consuming was lost', cause));
-    });
-    channel.once('close', () => end(new BrokerError('BROKER_CHANNEL_LOST', 'The channel for consuming was lost.')));
-    // The first deliveries may come together with the broker's answer: they begin when `start` has resolved.
-    let hasBegun = false;
-    let begin: () => void = () => undefined;
-    const begun = new Promise<void>((resolve) => (begin = resolve));
-    const deliveries = new Deliveries(channel, lost.signal);
-    const onMessage = (message: Message | null) => {
-      if (!message) return end(new BrokerError('BROKER_CHANNEL_LOST', CANCELLED));
-      const delivery = deliveries.of(message);
-      if (hasBegun) this.take(delivery);
-      else void begun.then(() => this.take(delivery));
-    };
-    try {
-      // Per consumer, not per channel: RabbitMQ 4.3 refuses the global form.
-      await channel.prefetch(this.config.capacity, false);
-      if (this.leaving.signal.aborted) return;
-      const { queueName, capacity } = this.config;
-      const consumer = new Consumer(channel, queueName, this.longestTimeoutMs(), this.deafness, onMessage);
-      this.consumption = { deliveries, consumer };
-      await consumer.take();
-      onConsuming();
-      if (!this.leaving.signal.aborted) {
+  private consumingHost(): ConsumingHost {
+    const { queueName, capacity } = this.config;
+    return {
+      queueName,
+      leaving: this.leaving.signal,
+      stopped: this.stopped.signal,
+      connection: () => this.broker.connections.consuming,
+      declare: () => this.declare(),
+      longestHandlerMs: () => this.longestTimeoutMs(),
+      capacity,
+      hasRoom: () => this.slots.runningCount < capacity,
+      onReady: () => {
         this.currentProblem = undefined;
         this.events.emit('ready');
-      }
-      hasBegun = true;
-      begin();
-      // It fails with the channel only, which ends this as well.
-      void this.suspects.watch(channel, deliveries, lost.signal).catch(() => undefined);
-      void this.due.forward(lost.signal);
-      const hasRoom = () => this.slots.runningCount < capacity;
-      void consumer.untilDeaf(hasRoom, lost.signal, this.leaving.signal).then((deaf) => deaf && end(deaf));
-      const problem = await ended;
-      if (problem) throw problem;
-    } finally {
-      this.consumption = undefined;
-      this.stopped.signal.removeEventListener('abort', onStopped);
-      const message = 'The delivery was lost: the broker gives the task to another worker.';
-      const reason = new BrokerError('BROKER_CHANNEL_LOST', message);
-      lost.abort(reason);
-      this.slots.abortAll(reason);
-      await deliveries.finish();
-      await closeChannel(channel);
-    }
+      },
+      onDelivery: (delivery) => this.take(delivery),
+      onConsuming: (channel, deliveries, lost) => {
+        // It fails with the channel only, which ends this as well.
+        void this.suspects.watch(channel, deliveries, lost).catch(() => undefined);
+        void this.due.forward(lost);
+      },
+      onLost: (reason) => this.slots.abortAll(reason),
+      onProblem: (problem) => this.tell(problem),
+    };
   }
 
   private suspectHost(): SuspectHost {
     return {
       leaving: this.leaving.signal,
       pause: async () => {
-        await this.consumption?.consumer.pause();
+        await this.consuming.pause();
         await this.slots.untilIdle();
       },
-      resume: async () => (this.leaving.signal.aborted ? undefined : this.consumption?.consumer.take()),
+      resume: async () => (this.leaving.signal.aborted ? undefined : this.consuming.take()),
       runAlone: (delivery) => this.slots.run(delivery.lost, (slot) => this.execute(delivery, slot, true)),
     };
   }
@@ -337,16 +267,15 @@ export abstract class Worker<Body = JsonObject> {
 
   private async drainAndClose(): Promise<void> {
     this.leaving.abort();
-    const { consumption } = this;
-    consumption?.deliveries.drain();
+    this.consuming.drain();
     // A frozen broker answers nothing, and amqplib notices only after some heartbeats: each wait has its own end.
-    await within(BROKER_ANSWER_MS, consumption?.consumer.pause());
+    await within(BROKER_ANSWER_MS, this.consuming.pause());
     this.slots.startWaiting();
     await within(this.config.drainTimeoutMs, Promise.all([this.slots.untilIdle(), this.due.untilIdle()]));
     // Ends the consumption, which first gives up the deliveries and then aborts their handlers: one that ends because of
     // that must not be acked.
     this.stopped.abort();
-    await within(BROKER_ANSWER_MS, this.consuming);
+    await within(BROKER_ANSWER_MS, this.running);
     this.loop.stop();
     await this.publisher.close(CONFIRMS_TIMEOUT_MS);
     // Not even asked for by a worker that was never started: asking opens it.

@@ -22,7 +22,7 @@ const noRedis = {
 /** The library's wings, from the ground up: what a file may not import is told with the reason. */
 const wing = (names, message) => ({ regex: `^(\\./|(\\.\\./)+)(${names.join('|')})(/|$)`, message });
 const FEATURES = ['dead-letters', 'schedules', 'bus', 'key-stores'];
-const SKINS = ['nest', 'testing'];
+const SKINS = ['nest', 'testing', 'golevelup'];
 const noSkins = wing(SKINS, 'The core knows nothing of Nest or of tests: the arrow points from the skins to the core.');
 const noFeatures = wing(
   FEATURES,
@@ -42,7 +42,7 @@ const noOtherFeature = (own) =>
     'One feature never imports another: what two of them need belongs to tasks/ or broker/.',
   );
 const noDeepImports = {
-  regex: '(^@mercury/(messaging|tasks)/(?!(nest|testing)$)|libs/(messaging|tasks)/src)',
+  regex: '(^@mercury/(messaging|tasks)/(?!(nest|testing|golevelup)$)|libs/(messaging|tasks)/src)',
   message: 'Applications use what the library exports, as its users do.',
 };
 const noOtherApp = {

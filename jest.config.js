@@ -6,7 +6,7 @@ const shared = {
   transform: { '\\.ts$': ['@swc/jest', { swcrc: true }] },
   moduleNameMapper: {
     '^@mercury/messaging$': '<rootDir>/libs/messaging/src',
-    '^@mercury/messaging/(nest|testing)$': '<rootDir>/libs/messaging/src/$1',
+    '^@mercury/messaging/(nest|testing|golevelup)$': '<rootDir>/libs/messaging/src/$1',
     '^@mercury/tasks$': '<rootDir>/libs/tasks/src',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/dist/', '<rootDir>/.cache/'],

@@ -9,6 +9,7 @@ import {
   structuredLogs,
   brokerOptionsOf,
 } from '@mercury/messaging/nest';
+import { golevelupLink } from '@mercury/messaging/golevelup';
 import { Operations } from './operations';
 import type { ConsumerEnvironment } from './consumer.config';
 import { TaskReports } from './task-reports';
@@ -28,6 +29,7 @@ export class ConsumerModule {
           inject: [KEY_STORE],
           useFactory: (keyStore: KeyStore) => ({
             ...brokerOptionsOf(environment),
+            link: golevelupLink,
             queueName: environment.QUEUE_NAME,
             loggerName: environment.LOGGER_NAME,
             capacity: environment.WORKER_CAPACITY,

@@ -1,12 +1,11 @@
-import { EventEmitter } from 'node:events';
+import { FakeLink } from '../../../test/support/fake-link';
 import { Logger as NestLogger } from '@nestjs/common';
 import { Connection, Logger, type Outcome, type SettledAttempt, Worker } from '@mercury/messaging';
 import type { WorkerTransport } from '@mercury/messaging/nest';
 import { TaskReports } from './task-reports';
 
 /** A connection that never comes: nothing here needs one. */
-const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
-const never = new Connection(manager as unknown as ConstructorParameters<typeof Connection>[0]);
+const never = new Connection(new FakeLink());
 const connections = { publishing: never, consuming: never };
 
 class QuietWorker extends Worker {

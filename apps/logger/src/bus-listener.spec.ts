@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { FakeLink } from '../../../test/support/fake-link';
 import { Connection, type JsonObject, type Level } from '@mercury/messaging';
 import type { MessagingConnections } from '@mercury/messaging/nest';
 import { BusListener } from './bus-listener';
@@ -6,8 +6,7 @@ import { LoggerEnvironment } from './logger.config';
 import type { Sink } from './sinks';
 
 /** A connection that never comes: nothing here needs one. */
-const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
-const never = new Connection(manager as unknown as ConstructorParameters<typeof Connection>[0]);
+const never = new Connection(new FakeLink());
 const connections = { publishing: never, consuming: never } as MessagingConnections;
 
 class MemorySink implements Sink {

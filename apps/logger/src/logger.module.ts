@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule as PinoModule } from 'nestjs-pino';
 import { MessagingModule, OperationsModule, structuredLogs, brokerOptionsOf } from '@mercury/messaging/nest';
+import { golevelupLink } from '@mercury/messaging/golevelup';
 import { BusListener } from './bus-listener';
 import { LoggerEnvironment } from './logger.config';
 import { Operations } from './operations';
@@ -14,7 +15,11 @@ export class LoggerModule {
       imports: [
         // On stderr: stdout belongs to the events.
         PinoModule.forRoot(structuredLogs(environment.LOG_LEVEL, process.stderr)),
-        MessagingModule.forRoot({ ...brokerOptionsOf(environment), loggerName: environment.LOGGER_NAME }),
+        MessagingModule.forRoot({
+          ...brokerOptionsOf(environment),
+          link: golevelupLink,
+          loggerName: environment.LOGGER_NAME,
+        }),
         OperationsModule,
       ],
       providers: [

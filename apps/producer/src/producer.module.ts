@@ -7,6 +7,7 @@ import {
   brokerOptionsOf,
   structuredLogs,
 } from '@mercury/messaging/nest';
+import { golevelupLink } from '@mercury/messaging/golevelup';
 import { DeadLettersController } from './dead-letters/dead-letters.controller';
 import { EventsController } from './events/events.controller';
 import { IDEMPOTENCY_TTL_MS, Idempotency } from './idempotency/idempotency';
@@ -26,6 +27,7 @@ export class ProducerModule {
         KeyStoreModule.forRoot({ redisUrl: environment.REDIS_URL }),
         MessagingModule.forRoot({
           ...brokerOptionsOf(environment),
+          link: golevelupLink,
           queueName: environment.QUEUE_NAME,
           loggerName: environment.LOGGER_NAME,
           retryDelaysMs: environment.RETRY_DELAYS_MS,

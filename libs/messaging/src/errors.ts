@@ -57,7 +57,7 @@ export class PublishError extends MercuryError {
 
 /**
  * The broker cannot be used now: `BROKER_UNREACHABLE`, `BROKER_ACCESS_REFUSED`, `BROKER_TLS_FAILED`, `BROKER_BLOCKED`,
- * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_FRAME_TOO_SMALL`, `BROKER_CHANNEL_LOST`.
+ * `BROKER_TOPOLOGY_MISMATCH`, `BROKER_FRAME_TOO_SMALL`, `BROKER_CHANNEL_LOST`, `AMQPLIB_TOO_OLD`.
  */
 export class BrokerError extends MercuryError {}
 
@@ -66,6 +66,7 @@ const HOPELESS = new Set([
   'BROKER_TLS_FAILED',
   'BROKER_TOPOLOGY_MISMATCH',
   'BROKER_FRAME_TOO_SMALL',
+  'AMQPLIB_TOO_OLD',
 ]);
 
 /** Whether it does not go away by itself: who waits for a start is told. */

@@ -88,7 +88,9 @@ class Real implements Environment {
     this.proxies.push(proxy);
     const url = new URL(this.url);
     url.host = `127.0.0.1:${proxy.port}`;
-    const [publishing, consuming] = ['publishing', 'consuming'].map((use) => Connection.open([url.href], use));
+    const [publishing, consuming] = ['publishing', 'consuming'].map((use) =>
+      Connection.open({ urls: [url.href] }, use),
+    );
     return {
       connections: { publishing: publishing!, consuming: consuming! },
       cut: () => void proxy.resetAll(),

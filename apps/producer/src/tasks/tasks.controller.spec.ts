@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { FakeLink } from '../../../../test/support/fake-link';
 import type { FastifyReply } from 'fastify';
 import { Connection, MemoryKeyStore, PublishError, WorkerClient, type PutOptions } from '@mercury/messaging';
 import type { IdentifiedRequest } from '../access/api-key.hook';
@@ -9,8 +9,7 @@ import { readJson } from '../bodies/read-json';
 import { TasksController } from './tasks.controller';
 
 /** A connection that never comes: nothing here needs one. */
-const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
-const never = new Connection(manager as unknown as ConstructorParameters<typeof Connection>[0]);
+const never = new Connection(new FakeLink());
 
 /** Stores tasks in memory, or fails as the broker does. */
 class MemoryClient extends WorkerClient {

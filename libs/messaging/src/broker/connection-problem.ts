@@ -8,6 +8,7 @@ const OF_TRUST = /^(?!ERR_).*CERT|^UNABLE_TO_/;
 
 /** Why a connection could not be made or was lost, and what to do. */
 export function connectionProblem(error: unknown): BrokerError {
+  if (error instanceof BrokerError) return error;
   const text = isError(error) ? error.message || error.name : 'connection closed';
   const code = String((error as NodeJS.ErrnoException | undefined)?.code ?? '');
   if (OF_TLS.test(code)) return new BrokerError('BROKER_TLS_FAILED', tlsMessage(code, text), { cause: error });

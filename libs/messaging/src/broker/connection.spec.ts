@@ -1,70 +1,45 @@
 import { EventEmitter, getEventListeners } from 'node:events';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { BrokerError } from '../errors';
-import { Connection, brokerOf, managerOptions, type Connections } from './connection';
+import { Connection, brokerOf, type Connections } from './connection';
 import { reportProblems, useConnections } from './connections';
 import type { ResolvedBroker } from './options';
 
-class FakeManager extends EventEmitter {
-  connection: object | undefined;
-  reconnectTimeInSeconds = 0.1;
-  closes = 0;
-  whenClosed: Promise<void> = Promise.resolve();
-
-  isConnected(): boolean {
-    return this.connection !== undefined;
-  }
-
-  connect(model: object = {}): void {
-    this.connection = model;
-    this.emit('connect', {});
-  }
-
-  failToConnect(message: string): void {
-    this.emit('connectFailed', { err: new Error(message), url: 'amqp://user:hunter2@host' });
-  }
-
-  async close(): Promise<void> {
-    this.closes += 1;
-    await this.whenClosed;
-  }
-}
-
-let manager: FakeManager;
+let link: FakeLink;
 let connection: Connection;
 
 beforeEach(() => {
-  manager = new FakeManager();
-  connection = over(manager);
+  link = new FakeLink();
+  connection = over(link);
 });
 afterEach(() => {
   jest.useRealTimers();
   jest.restoreAllMocks();
 });
 
-function over(given: FakeManager): Connection {
-  return new Connection(given as unknown as AmqpConnectionManager);
+function over(given: FakeLink): Connection {
+  return new Connection(given);
 }
 
 it('gives no channel whose frames are too small for the headers of tasks, and says what to do', async () => {
-  manager.connect({ connection: { frameMax: 4_096 }, createConfirmChannel: async () => new EventEmitter() });
+  link.connect({ connection: { frameMax: 4_096 }, createConfirmChannel: async () => new EventEmitter() });
   await expect(connection.openChannel()).rejects.toMatchObject({
     code: 'BROKER_FRAME_TOO_SMALL',
     message: expect.stringContaining('raise frameMax of rabbitUrl') as string,
   });
-  manager.connect({ connection: { frameMax: 8_192 }, createConfirmChannel: async () => new EventEmitter() });
+  link.connect({ connection: { frameMax: 8_192 }, createConfirmChannel: async () => new EventEmitter() });
   await expect(connection.openChannel()).resolves.toBeInstanceOf(EventEmitter);
 });
 
 describe('the problem of a connection', () => {
   it('is that it is not connected yet, until it is', () => {
     expect(connection).toMatchObject({ connected: false, problem: { code: 'BROKER_UNREACHABLE' } });
-    manager.connect();
+    link.connect();
     expect(connection).toMatchObject({ connected: true, problem: undefined });
   });
 
-  it('is none where the manager was connected before', () => {
-    const earlier = new FakeManager();
+  it('is none where the link was connected before', () => {
+    const earlier = new FakeLink();
     earlier.connect();
     expect(over(earlier).problem).toBeUndefined();
   });
@@ -72,23 +47,22 @@ describe('the problem of a connection', () => {
   it('comes with an outage and goes when it is over', () => {
     const heard: string[] = [];
     connection.events.on('down', (problem) => heard.push(`down ${problem.code}`)).on('up', () => heard.push('up'));
-    manager.connect();
-    manager.connection = undefined;
-    manager.emit('disconnect', { err: new Error('Heartbeat timeout') });
+    link.connect();
+    link.lose(new Error('Heartbeat timeout'));
     expect(connection.problem?.message).toContain('Heartbeat timeout');
-    manager.connect();
+    link.connect();
     expect(connection.problem).toBeUndefined();
     expect(heard).toEqual(['up', 'down BROKER_UNREACHABLE', 'up']);
   });
 
   it('comes with an alarm of the broker and goes with it', () => {
-    manager.connect();
-    manager.emit('blocked', { reason: 'low on memory' });
+    link.connect();
+    link.events.emit('blocked', 'low on memory');
     expect(connection.problem).toMatchObject({
       code: 'BROKER_BLOCKED',
       message: expect.stringContaining('low on memory') as string,
     });
-    manager.emit('unblocked');
+    link.events.emit('unblocked');
     expect(connection.problem).toBeUndefined();
   });
 
@@ -102,7 +76,7 @@ describe('the problem of a connection', () => {
   ])('after "%s" is %s, and never shows the password', (message, code) => {
     const failed: BrokerError[] = [];
     connection.events.on('failed', (problem) => failed.push(problem));
-    manager.failToConnect(message);
+    link.events.emit('failed', new Error(message));
     expect(failed).toEqual([connection.problem]);
     expect(failed[0]).toBeInstanceOf(BrokerError);
     expect(failed[0]).toMatchObject({ code, cause: { message } });
@@ -110,22 +84,10 @@ describe('the problem of a connection', () => {
   });
 });
 
-it('waits longer after each failure, up to 5 s, and starts again after a success', () => {
-  jest.spyOn(Math, 'random').mockReturnValue(1);
-  const waits = Array.from({ length: 8 }, () => {
-    manager.failToConnect('away');
-    return manager.reconnectTimeInSeconds;
-  });
-  expect(waits).toEqual([0.25, 0.45, 0.85, 1.65, 3.25, 5.05, 5.05, 5.05]);
-  manager.connect();
-  manager.failToConnect('away');
-  expect(manager.reconnectTimeInSeconds).toBe(0.25);
-});
-
 describe('untilConnected', () => {
   it('resolves once connected, and at once if it is', async () => {
     const waiting = connection.untilConnected(new AbortController().signal);
-    manager.connect();
+    link.connect();
     await waiting;
     await connection.untilConnected(new AbortController().signal);
   });
@@ -136,7 +98,7 @@ describe('untilConnected', () => {
     const reason = new Error('stopped');
     abort.abort(reason);
     await expect(waiting).rejects.toBe(reason);
-    manager.connect();
+    link.connect();
     await expect(connection.untilConnected(abort.signal)).rejects.toBe(reason);
   });
 
@@ -146,7 +108,7 @@ describe('untilConnected', () => {
     for (let round = 0; round < 50; round++) void connection.untilConnected(stays.signal);
     for (let round = 0; round < 50; round++) connection.untilConnected(aborts.signal).catch(() => undefined);
     aborts.abort();
-    manager.connect();
+    link.connect();
     for (const { signal } of [stays, aborts]) expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(emitter.listenerCount('up')).toBe(0);
   });
@@ -155,19 +117,19 @@ describe('untilConnected', () => {
 describe('openChannel', () => {
   it('gives a channel whose errors never crash the process', async () => {
     const channel = new EventEmitter();
-    manager.connect({ createConfirmChannel: async () => channel });
+    link.connect({ createConfirmChannel: async () => channel });
     expect(await connection.openChannel()).toBe(channel);
     expect(() => channel.emit('error', new Error('404'))).not.toThrow();
   });
 
   it('without a connection rejects with the reason why there is none', async () => {
-    manager.failToConnect('connect ECONNREFUSED');
+    link.events.emit('failed', new Error('connect ECONNREFUSED'));
     await expect(connection.openChannel()).rejects.toBe(connection.problem);
   });
 
   it('rejects when the broker gives none, and keeps the cause', async () => {
     const cause = new Error('No channels left to allocate');
-    manager.connect({ createConfirmChannel: () => Promise.reject(cause) });
+    link.connect({ createConfirmChannel: () => Promise.reject(cause) });
     await expect(connection.openChannel()).rejects.toMatchObject({ code: 'BROKER_CHANNEL_LOST', cause });
   });
 });
@@ -176,17 +138,17 @@ describe('close', () => {
   it('closes once, however often it is called, and leaves no timer', async () => {
     jest.useFakeTimers();
     await Promise.all([connection.close(), connection.close()]);
-    expect(manager.closes).toBe(1);
+    expect(link.closes).toBe(1);
     expect(jest.getTimerCount()).toBe(0);
   });
 
   it('after 3 s ends the socket of a broker that does not answer', async () => {
     jest.useFakeTimers();
     const destroy = jest.fn();
-    manager.connect({
+    link.connect({
       connection: { stream: Object.assign(new EventEmitter(), { destroy, bytesRead: 0, write: jest.fn() }) },
     });
-    manager.whenClosed = new Promise(() => undefined);
+    link.whenClosed = new Promise(() => undefined);
     const closed = connection.close();
     await jest.advanceTimersByTimeAsync(2_999);
     expect(destroy).not.toHaveBeenCalled();
@@ -209,7 +171,7 @@ describe('a silent broker', () => {
   ])('with a heartbeat of %d s is given up by what was agreed on', (heartbeat, patientMs, thenMs) => {
     jest.useFakeTimers();
     const stream = new FakeSocket();
-    manager.connect({ connection: { stream, heartbeat } });
+    link.connect({ connection: { stream, heartbeat } });
     jest.advanceTimersByTime(patientMs);
     expect(stream.destroy).not.toHaveBeenCalled();
     if (thenMs === undefined) return;
@@ -220,7 +182,7 @@ describe('a silent broker', () => {
   it('is given up after two heartbeats without a byte, and not before', () => {
     jest.useFakeTimers();
     const stream = new FakeSocket();
-    manager.connect({ connection: { stream, heartbeat: 15 } });
+    link.connect({ connection: { stream, heartbeat: 15 } });
     for (let beat = 0; beat < 10; beat++) {
       jest.advanceTimersByTime(25_000);
       stream.bytesRead += 8;
@@ -236,44 +198,49 @@ describe('a silent broker', () => {
 it('reportProblems tells a problem once while it lasts, and again when it comes again', () => {
   const told: string[] = [];
   reportProblems(connection, ({ code }) => told.push(code));
-  for (let failures = 0; failures < 3; failures++) manager.failToConnect('away');
-  manager.failToConnect('403 ACCESS-REFUSED');
-  manager.connect();
-  manager.failToConnect('403 ACCESS-REFUSED');
+  for (let failures = 0; failures < 3; failures++) link.events.emit('failed', new Error('away'));
+  link.events.emit('failed', new Error('403 ACCESS-REFUSED'));
+  link.connect();
+  link.events.emit('failed', new Error('403 ACCESS-REFUSED'));
   expect(told).toEqual(['BROKER_UNREACHABLE', 'BROKER_ACCESS_REFUSED', 'BROKER_ACCESS_REFUSED']);
 });
 
 describe('useConnections', () => {
   it('leaves connections of somebody else open', async () => {
     const connections: Connections = { publishing: connection, consuming: connection };
-    const use = useConnections({ urls: [], tls: undefined, connections }, 'test', () => undefined);
+    const use = useConnections({ urls: [], tls: undefined, link: undefined, connections }, 'test', () => undefined);
     expect(use.connections).toBe(connections);
     await use.close();
-    expect(manager.closes).toBe(0);
+    expect(link.closes).toBe(0);
   });
 
   it('opens its own only when they are used, one for each purpose', async () => {
-    const open = jest.spyOn(Connection, 'open').mockImplementation(() => over(manager));
-    const broker: ResolvedBroker = { urls: ['amqp://a'], tls: undefined, connections: undefined };
+    const open = jest.spyOn(Connection, 'open').mockImplementation(() => over(link));
+    const broker: ResolvedBroker = { urls: ['amqp://a'], tls: undefined, link: undefined, connections: undefined };
     const use = useConnections(broker, 'client reports', () => undefined);
     expect(open).not.toHaveBeenCalled();
     expect(use.connections.publishing).toBe(use.connections.publishing);
-    expect(open.mock.calls).toEqual([[['amqp://a'], 'client reports publishing', undefined]]);
+    expect(open.mock.calls).toEqual([[broker, 'client reports publishing']]);
     expect(use.connections.consuming).not.toBe(use.connections.publishing);
     await use.close();
-    expect(manager.closes).toBe(2);
+    expect(link.closes).toBe(2);
   });
 });
 
 it('sets every connection up alike: 15 s heartbeat, no Nagle, 10 s to connect, a name to be found by', () => {
-  expect(managerOptions('client reports')).toMatchObject({
-    heartbeatIntervalInSeconds: 15,
-    connectionOptions: {
-      noDelay: true,
-      timeout: 10_000,
-      clientProperties: { connection_name: expect.stringContaining('mercury client reports ') as string },
-    },
+  const makeLink = jest.fn(() => link);
+  const urls = ['amqp://a', 'amqp://a?heartbeat=60'];
+  Connection.open({ urls, tls: { serverName: 'rabbit' }, link: makeLink }, 'client reports');
+  const [addresses, options, purpose] = makeLink.mock.calls[0] as unknown as [{ heartbeat: number }[], object, string];
+  expect(addresses.map(({ heartbeat }) => heartbeat).sort()).toEqual([15, 60]);
+  expect(options).toMatchObject({
+    noDelay: true,
+    keepAlive: true,
+    timeout: 10_000,
+    servername: 'rabbit',
+    clientProperties: { connection_name: expect.stringMatching(/^mercury client reports .+:\d+$/) as string },
   });
+  expect(purpose).toBe('client reports');
 });
 
 it('brokerOf names a broker and who uses it, without the password, whatever the order of the URLs', () => {

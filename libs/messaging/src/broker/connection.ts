@@ -1,22 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import type { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
-import { AmqpConnectionManagerClass, type AmqpConnectionManager } from 'amqp-connection-manager';
-import type { ConfirmChannel } from 'amqplib';
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import type { Clock } from '../clock';
 import { BrokerError } from '../errors';
 import { Events } from '../events';
-import { backoffMs } from '../timing';
 import { addressesOf } from './broker-url';
 import { frameMaxOf } from './channel-inside';
 import { connectionProblem } from './connection-problem';
 import { checkFrameMax } from './frame-max';
+import { ReconnectingLink, type Link, type MakeLink, type SocketOptions } from './link';
 import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
 import { socketOptionsOf, type TlsOptions } from './tls';
 
+/** Unless the URL says otherwise. */
 const HEARTBEAT_S = 15;
 const CONNECT_TIMEOUT_MS = 10_000;
-const RECONNECT_CAP_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 const CLOSE_CHANNEL_TIMEOUT_MS = 1_000;
 
@@ -31,8 +29,17 @@ export interface Connections {
   readonly clock?: Clock;
 }
 
+/** Where a broker is, and how it is reached. */
+export interface BrokerAddress {
+  readonly urls: readonly string[];
+  readonly tls?: TlsOptions | undefined;
+  readonly link?: MakeLink | undefined;
+}
+
+const reconnecting: MakeLink = (addresses, options) => new ReconnectingLink(addresses, options);
+
 /** So that not all processes gather on the first node of a cluster. */
-export function shuffled<Item>(items: readonly Item[]): Item[] {
+function shuffled<Item>(items: readonly Item[]): Item[] {
   const left = [...items];
   return items.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
 }
@@ -55,72 +62,51 @@ export function brokerOf(urls: readonly string[]): string {
   return places.sort().join(' ');
 }
 
-/** How amqp-connection-manager has to be set up for us, also when another library creates it. */
-export function managerOptions(purpose: string, tls: TlsOptions = {}) {
+/** How our connections are made: the options of the socket, and what amqplib takes beside them. */
+export function socketOptions(purpose: string, tls: TlsOptions = {}): SocketOptions {
   return {
-    heartbeatIntervalInSeconds: HEARTBEAT_S,
-    reconnectTimeInSeconds: 0.1,
-    connectionOptions: {
-      // Without it Nagle's algorithm holds a small publish back for some 20 ms.
-      noDelay: true,
-      keepAlive: true,
-      timeout: CONNECT_TIMEOUT_MS,
-      ...socketOptionsOf(tls),
-      clientProperties: { connection_name: `mercury ${purpose} ${hostname()}:${process.pid}` },
-    },
+    // Without it Nagle's algorithm holds a small publish back for some 20 ms.
+    noDelay: true,
+    keepAlive: true,
+    timeout: CONNECT_TIMEOUT_MS,
+    ...socketOptionsOf(tls),
+    clientProperties: { connection_name: `mercury ${purpose} ${hostname()}:${process.pid}` },
   };
 }
 
-/** What a connection needs of amqp-connection-manager. */
-export type ConnectionManager = EventEmitter &
-  Pick<AmqpConnectionManager, 'connection' | 'isConnected' | 'close' | 'reconnectTimeInSeconds'>;
-
 /**
- * A connection that comes back by itself, with exponential backoff and full jitter, over the given URLs in turn.
- * It hands out plain amqplib channels: whoever opens one owns it and replaces it when it closes.
+ * A connection to the broker, and what is wrong with it. It hands out plain amqplib channels: whoever opens one owns it and
+ * replaces it when it closes. That it comes back when it is lost is up to its link.
  */
 export class Connection {
   readonly events = new Events<StateEvents>();
-  private failures = 0;
   private currentProblem: BrokerError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
   private closing: Promise<void> | undefined;
 
   /** Connects in the background, once somebody waits for it. @throws ConfigError `CONFIG_INVALID` for a URL that cannot be used. */
-  static open(urls: readonly string[], purpose: string, tls?: TlsOptions): Connection {
-    const manager = new AmqpConnectionManagerClass(shuffled(addressesOf(urls)), managerOptions(purpose, tls));
-    // Its promise only repeats what the events say.
-    return new Connection(manager, () => void manager.connect().catch(() => undefined), brokerOf(urls));
+  static open({ urls, tls, link = reconnecting }: BrokerAddress, purpose: string): Connection {
+    const addresses = shuffled(addressesOf(urls)).map((address) => ({ heartbeat: HEARTBEAT_S, ...address }));
+    return new Connection(link(addresses, socketOptions(purpose, tls), purpose), brokerOf(urls));
   }
 
-  /** @param connect called when the connection is first waited for; not needed for a manager that connects by itself. */
+  /** @param broker which one it leads to: the same for all connections to the same one. */
   constructor(
-    private readonly manager: ConnectionManager,
-    private connect: (() => void) | undefined = undefined,
-    /** Which broker it leads to: the same for all connections to the same one. */
+    private readonly link: Link,
     readonly broker: string = randomUUID(),
   ) {
-    manager.on('connect', () => {
-      this.failures = 0;
-      this.currentProblem = undefined;
-      const model = manager.connection;
-      const socket = model && socketOf(model);
-      if (socket) {
-        endWhenSilent(socket, heartbeatOf(model));
-        writeTogether(socket);
-      }
-      this.events.emit('up');
-    });
-    manager.on('connectFailed', ({ err }: { err: Error }) => this.events.emit('failed', this.fail(err)));
-    manager.on('disconnect', ({ err }: { err: Error }) => this.events.emit('down', this.fail(err)));
-    manager.on('blocked', ({ reason }: { reason: string }) => {
-      this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
-      this.events.emit('blocked', this.currentProblem);
-    });
-    manager.on('unblocked', () => {
-      this.currentProblem = undefined;
-      this.events.emit('unblocked');
-    });
-    if (manager.isConnected()) this.currentProblem = undefined;
+    link.events
+      .on('up', (model) => this.isUp(model))
+      .on('failed', (cause) => this.events.emit('failed', this.fail(cause)))
+      .on('down', (cause) => this.events.emit('down', this.fail(cause)))
+      .on('blocked', (reason) => {
+        this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
+        this.events.emit('blocked', this.currentProblem);
+      })
+      .on('unblocked', () => {
+        this.currentProblem = undefined;
+        this.events.emit('unblocked');
+      });
+    if (link.model) this.currentProblem = undefined;
   }
 
   /** Why nothing can be published now; undefined when all is well. */
@@ -129,22 +115,19 @@ export class Connection {
   }
 
   get connected(): boolean {
-    return this.manager.isConnected();
+    return this.link.model !== undefined;
   }
 
   /** As was negotiated, 0 for none; undefined while there is no connection. */
   get heartbeatS(): number | undefined {
-    const { heartbeat } =
-      (this.manager.connection as { connection?: { heartbeat?: number } } | undefined)?.connection ?? {};
-    return heartbeat;
+    return this.link.model && heartbeatOf(this.link.model);
   }
 
   /** Resolves once connected, at once if it is. Rejects with the signal's reason when that aborts first. */
   async untilConnected(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    this.connect?.();
-    this.connect = undefined;
-    if (this.manager.isConnected()) return;
+    this.link.open();
+    if (this.link.model) return;
     await new Promise<void>((resolve, reject) => {
       const finish = () => {
         this.events.off('up', finish);
@@ -163,7 +146,7 @@ export class Connection {
    * @throws BrokerError `BROKER_UNREACHABLE`, `BROKER_CHANNEL_LOST`, `BROKER_FRAME_TOO_SMALL`.
    */
   async openChannel(): Promise<ConfirmChannel> {
-    const model = this.manager.connection;
+    const { model } = this.link;
     if (!model) throw this.currentProblem ?? new BrokerError('BROKER_UNREACHABLE', 'Not connected to the broker.');
     checkFrameMax(frameMaxOf(model));
     try {
@@ -183,8 +166,8 @@ export class Connection {
   }
 
   private async closeWithDeadline(): Promise<void> {
-    const model = this.manager.connection;
-    const polite = this.manager.close().catch(() => undefined);
+    const { model } = this.link;
+    const polite = this.link.close().catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
@@ -199,11 +182,18 @@ export class Connection {
     if (model) socketOf(model)?.destroy();
   }
 
-  private fail(error: unknown): BrokerError {
-    this.failures += 1;
-    // Read by the manager right after this event, for its next wait.
-    this.manager.reconnectTimeInSeconds = backoffMs(this.failures, RECONNECT_CAP_MS) / 1000;
-    this.currentProblem = connectionProblem(error);
+  private isUp(model: ChannelModel): void {
+    this.currentProblem = undefined;
+    const socket = socketOf(model);
+    if (socket) {
+      endWhenSilent(socket, heartbeatOf(model));
+      writeTogether(socket);
+    }
+    this.events.emit('up');
+  }
+
+  private fail(cause: unknown): BrokerError {
+    this.currentProblem = connectionProblem(cause);
     return this.currentProblem;
   }
 }

@@ -7,7 +7,7 @@ import type { ResolvedBroker } from './options';
 export abstract class ConnectionPair implements Connections {
   private readonly opened: { publishing?: Connection; consuming?: Connection } = {};
 
-  protected abstract open(purpose: string): Connection;
+  protected abstract open(purpose: 'publishing' | 'consuming'): Connection;
 
   get publishing(): Connection {
     this.opened.publishing ??= this.open('publishing');
@@ -34,7 +34,7 @@ class OwnConnections extends ConnectionPair {
   }
 
   protected override open(purpose: string): Connection {
-    const connection = Connection.open(this.target.urls, `${this.owner} ${purpose}`, this.target.tls);
+    const connection = Connection.open(this.target, `${this.owner} ${purpose}`);
     reportProblems(connection, this.onProblem);
     return connection;
   }

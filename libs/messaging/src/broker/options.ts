@@ -1,6 +1,7 @@
 import { refuse } from '../checks';
 import { readBrokerUrl } from './broker-url';
 import type { Connections } from './connection';
+import type { MakeLink } from './link';
 import { checkTls, type TlsOptions } from './tls';
 
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
@@ -9,11 +10,14 @@ export interface BrokerOptions {
   /** For amqps:// URLs. Default: what Node.js trusts, and no certificate of one's own. */
   tls?: TlsOptions;
   connections?: Connections;
+  /** Who connects, and again when the connection is lost. Default: Mercury itself. For connections of another library. */
+  link?: MakeLink;
 }
 
 export interface ResolvedBroker {
   readonly urls: readonly string[];
   readonly tls: TlsOptions | undefined;
+  readonly link: MakeLink | undefined;
   readonly connections: Connections | undefined;
 }
 
@@ -27,7 +31,7 @@ export function resolveBroker(options: BrokerOptions): ResolvedBroker {
 
 /** What is wrong is added to `problems`. */
 export function checkBroker(options: BrokerOptions, problems: string[]): ResolvedBroker {
-  if (options.connections) return { urls: [], tls: undefined, connections: options.connections };
+  if (options.connections) return { urls: [], tls: undefined, link: undefined, connections: options.connections };
   const given: readonly unknown[] = Array.isArray(options.rabbitUrl) ? options.rabbitUrl : [options.rabbitUrl];
   const urls = given.flatMap((url) => (typeof url === 'string' ? url.split(',') : [])).map((url) => url.trim());
   if (urls.length === 0) problems.push('rabbitUrl is missing: give a URL such as amqp://user:password@host:5672');
@@ -35,5 +39,5 @@ export function checkBroker(options: BrokerOptions, problems: string[]): Resolve
   for (const url of urls) readBrokerUrl(url, ofUrls);
   problems.push(...new Set(ofUrls));
   checkTls(options.tls, ofUrls.length === 0 ? urls : [], problems);
-  return { urls, tls: options.tls, connections: undefined };
+  return { urls, tls: options.tls, link: options.link, connections: undefined };
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
+import { FakeLink } from '../../../../test/support/fake-link';
 import type { MercuryError } from '../errors';
 import { Events } from '../events';
 import { Connection } from './connection';
@@ -46,41 +46,35 @@ class FakeChannel extends EventEmitter {
   }
 }
 
-class FakeManager extends EventEmitter {
+class BrokerLink extends FakeLink {
   readonly channels: FakeChannel[] = [];
-  connection: object | undefined;
   opening = Promise.resolve();
 
-  isConnected(): boolean {
-    return this.connection !== undefined;
-  }
-
-  connect(): void {
+  override connect(): void {
     const createConfirmChannel = async () => {
       await this.opening;
       this.channels.push(new FakeChannel());
       return this.channels.at(-1);
     };
-    this.connection = { createConfirmChannel };
-    this.emit('connect', {});
+    super.connect({ createConfirmChannel });
   }
 }
 
 const outcomes: string[] = [];
 const problems: MercuryError[] = [];
-let manager: FakeManager;
+let link: BrokerLink;
 let setups: (() => Promise<void>)[];
 let publisher: Publisher;
 
 beforeEach(() => {
   jest.useFakeTimers();
   outcomes.length = problems.length = 0;
-  manager = new FakeManager();
+  link = new BrokerLink();
   setups = [];
   const events = new Events<ClientEvents>()
     .on('published', (outcome) => outcomes.push(outcome))
     .on('problem', (problem) => problems.push(problem));
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  const connection = new Connection(link);
   publisher = new Publisher(connection, async () => setups.shift()?.(), TIMEOUT_MS, events);
 });
 afterEach(() => jest.useRealTimers());
@@ -89,14 +83,14 @@ const settle = () => jest.advanceTimersByTimeAsync(0);
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
 async function opened(): Promise<FakeChannel> {
-  manager.connect();
+  link.connect();
   publisher.open();
   await settle();
   return channel(0);
 }
 
 function channel(index: number): FakeChannel {
-  const found = manager.channels[index];
+  const found = link.channels[index];
   if (!found) throw new Error(`Channel ${index} was not opened.`);
   return found;
 }
@@ -146,7 +140,7 @@ describe('a channel', () => {
     expect(await publish('1', { properties: { headers: tooLarge } })).toBe('PUBLISH_NOT_SENT');
     void publish('2');
     await settle();
-    expect([manager.channels.length, idsOn(0)]).toEqual([1, ['2']]);
+    expect([link.channels.length, idsOn(0)]).toEqual([1, ['2']]);
   });
 
   it('gives back the room of what could not be written to it', async () => {
@@ -196,10 +190,10 @@ describe('a channel', () => {
 
   it('is not opened before the setup succeeded: it is tried again, and the problem told meanwhile', async () => {
     setups = [() => Promise.reject(new Error('406'))];
-    manager.connect();
+    link.connect();
     const published = publish('1');
     await settle();
-    expect(manager.channels).toEqual([]);
+    expect(link.channels).toEqual([]);
     expect(publisher.problem).toBe(problems[0]);
     expect(problems).toMatchObject([{ code: 'BROKER_CHANNEL_LOST', cause: { message: '406' } }]);
     await pass(300);
@@ -215,14 +209,14 @@ describe('a blocked broker', () => {
     const sent = publish('sent');
     for (let id = 0; id < 999; id++) void publish(String(id));
     const waiting = publish('waiting');
-    manager.emit('blocked', { reason: 'low on disk' });
+    link.events.emit('blocked', 'low on disk');
     expect(await waiting).toBe('PUBLISH_NOT_SENT');
     expect(await publish('next')).toBe('PUBLISH_NOT_SENT');
     expect(lastError).toMatchObject({ message: expect.stringContaining('low on disk') as string });
     expect(publisher.problem?.code).toBe('BROKER_BLOCKED');
     channel(0).sent[0]?.confirm(null);
     expect(await sent).toBe('confirmed');
-    manager.emit('unblocked');
+    link.events.emit('unblocked');
     void publish('after');
     expect(idsOn(0).at(-1)).toBe('after');
   });
@@ -232,7 +226,7 @@ describe('a blocked broker', () => {
     ['is only away', 'connect ECONNREFUSED', 'still waiting'],
   ])('is not waited for when it %s', async (_what, message, expected) => {
     const published = publish('1');
-    manager.emit('connectFailed', { err: new Error(message) });
+    link.events.emit('failed', new Error(message));
     expect(await Promise.race([published, settle().then(() => 'still waiting')])).toBe(expected);
   });
 });
@@ -267,29 +261,29 @@ describe('close', () => {
 
   it('leaves no channel open that was still being opened', async () => {
     let answer: () => void = () => undefined;
-    manager.opening = new Promise((resolve) => (answer = resolve));
-    manager.connect();
+    link.opening = new Promise((resolve) => (answer = resolve));
+    link.connect();
     publisher.open();
     await settle();
     const closed = publisher.close(5_000);
     answer();
     await closed;
-    expect(manager.channels.map(({ open }) => open)).toEqual([false]);
+    expect(link.channels.map(({ open }) => open)).toEqual([false]);
   });
 
   it('ends at once where there never was a connection', async () => {
     publisher.open();
     await publisher.close(5_000);
     expect(jest.getTimerCount()).toBe(0);
-    expect(manager.channels).toEqual([]);
+    expect(link.channels).toEqual([]);
   });
 });
 
 it('leaves no listener on a connection that others share once it is closed', async () => {
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  const connection = new Connection(link);
   const { emitter } = connection.events as unknown as { emitter: EventEmitter };
   const listeners = () => emitter.eventNames().map((name) => [name, emitter.listenerCount(name)]);
-  manager.connect();
+  link.connect();
   const before = listeners();
   for (let round = 0; round < 20; round++) {
     const another = new Publisher(connection, async () => undefined, TIMEOUT_MS, new Events<ClientEvents>());
@@ -326,9 +320,9 @@ it('keeps no process alive once nothing is pending', async () => {
   jest.useRealTimers();
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   const before = timers();
-  manager.connect();
+  link.connect();
   const published = publish('1');
-  while (manager.channels[0]?.sent.length !== 1) await new Promise((resolve) => setImmediate(resolve));
+  while (link.channels[0]?.sent.length !== 1) await new Promise((resolve) => setImmediate(resolve));
   channel(0).sent[0]?.confirm(null);
   expect(await published).toBe('confirmed');
   expect(timers()).toBe(before);

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
+import { FakeLink } from '../../../../test/support/fake-link';
 import type { MercuryError } from '../errors';
 import { Events } from '../events';
 import { Connection } from './connection';
@@ -27,34 +27,28 @@ class FakeChannel extends EventEmitter {
   }
 }
 
-class FakeManager extends EventEmitter {
+class BrokerLink extends FakeLink {
   readonly channels: FakeChannel[] = [];
-  connection: object | undefined;
 
-  isConnected(): boolean {
-    return this.connection !== undefined;
-  }
-
-  connect(): void {
+  override connect(): void {
     const createConfirmChannel = async () => {
       this.channels.push(new FakeChannel());
       return this.channels.at(-1);
     };
-    this.connection = { createConfirmChannel };
-    this.emit('connect', {});
+    super.connect({ createConfirmChannel });
   }
 }
 
 const outcomes: string[] = [];
-let manager: FakeManager;
+let link: BrokerLink;
 let publisher: Publisher;
 
 beforeEach(() => {
   jest.useFakeTimers();
   outcomes.length = 0;
-  manager = new FakeManager();
+  link = new BrokerLink();
   const events = new Events<ClientEvents>().on('published', (outcome) => outcomes.push(outcome));
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  const connection = new Connection(link);
   publisher = new Publisher(connection, async () => undefined, TIMEOUT_MS, events);
 });
 afterEach(() => jest.useRealTimers());
@@ -63,14 +57,14 @@ const settle = () => jest.advanceTimersByTimeAsync(0);
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
 async function opened(): Promise<FakeChannel> {
-  manager.connect();
+  link.connect();
   publisher.open();
   await settle();
   return channel(0);
 }
 
 function channel(index: number): FakeChannel {
-  const found = manager.channels[index];
+  const found = link.channels[index];
   if (!found) throw new Error(`Channel ${index} was not opened.`);
   return found;
 }
@@ -159,7 +153,7 @@ describe('a publish', () => {
     await pass(TIMEOUT_MS);
     expect(await published).toBe('PUBLISH_NOT_SENT');
     expect(lastError).toMatchObject({ outcome: 'not-sent', cause: { code: 'BROKER_UNREACHABLE' } });
-    manager.connect();
+    link.connect();
     await settle();
     expect(channel(0).sent).toEqual([]);
   });
@@ -167,7 +161,7 @@ describe('a publish', () => {
   it('waits for a connection and is sent once there is one, within the same deadline', async () => {
     const published = publish('1');
     await pass(TIMEOUT_MS - 1);
-    manager.connect();
+    link.connect();
     await settle();
     expect(idsOn(0)).toEqual(['1']);
     await pass(1);

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
+import { FakeLink } from '../../../../test/support/fake-link';
 import type { BrokerError } from '../errors';
 import { MOST_LEVELS } from '../tasks/options';
 import { LEAST_CHANNELS } from './broker-url';
@@ -91,8 +91,9 @@ beforeEach(() => {
 });
 
 function connect(): Connection {
-  const manager = Object.assign(new EventEmitter(), { isConnected: () => true, connection: broker });
-  return new Connection(manager as unknown as AmqpConnectionManager, undefined, 'one broker');
+  const link = new FakeLink();
+  link.connect(broker);
+  return new Connection(link, 'one broker');
 }
 
 function declare(retryDelaysMs = [1_000, 60_000], connection = connect()): Promise<void> {

@@ -1,10 +1,9 @@
-import { EventEmitter } from 'node:events';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import { DeadLetters } from './dead-letters';
 
 /** A connection that never comes: what is refused here is refused before anything is asked of the broker. */
-const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
-const never = new Connection(manager as unknown as ConstructorParameters<typeof Connection>[0]);
+const never = new Connection(new FakeLink());
 const reading = (publishTimeoutMs = 5) =>
   new DeadLetters({ queueName: 'reports', publishTimeoutMs, connections: { publishing: never, consuming: never } });
 const code = (wanted: string) => expect.objectContaining({ code: wanted }) as Error;

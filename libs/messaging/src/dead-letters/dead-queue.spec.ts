@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Message } from 'amqplib';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import { HeldLetters, reserve } from './dead-queue';
 
@@ -60,9 +61,9 @@ class FakeChannel extends EventEmitter {
 const never = new AbortController().signal;
 
 function connectionWith(channel: FakeChannel): Connection {
-  const connection = { createConfirmChannel: async () => channel };
-  const manager = Object.assign(new EventEmitter(), { isConnected: () => true, connection });
-  return new Connection(manager as unknown as ConstructorParameters<typeof Connection>[0]);
+  const link = new FakeLink();
+  link.connect({ createConfirmChannel: async () => channel });
+  return new Connection(link);
 }
 
 const read = (channel: FakeChannel, signal = never) =>

@@ -10,9 +10,8 @@ export const MESSAGING_OPTIONS = Symbol('mercury.options');
 const DEFAULT_QUEUE = 'tasks';
 const DEFAULT_LOGGER = 'logs';
 
-/** Everything but the broker's address has a default. */
-export interface MessagingModuleOptions extends Omit<Partial<WorkerOptions>, 'connections'> {
-  rabbitUrl: string | readonly string[];
+/** Everything but the broker (`rabbitUrl`, or `connections`) has a default. */
+export interface MessagingModuleOptions extends Partial<WorkerOptions> {
   /** Exchange of the injectable Logger. Default `logs`. */
   loggerName?: string;
   /** Tasks to put at certain times, once per tick however many replicas run. Default: none. */
@@ -25,7 +24,7 @@ export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'impor
 }
 
 export function workerOptionsOf(options: MessagingModuleOptions, connections: Connections): WorkerOptions {
-  const { rabbitUrl: _rabbitUrl, tls: _tls, loggerName: _loggerName, schedules: _schedules, ...worker } = options;
+  const { rabbitUrl: _url, tls: _tls, link: _link, loggerName: _logger, schedules: _schedules, ...worker } = options;
   return { queueName: DEFAULT_QUEUE, ...worker, connections };
 }
 

@@ -20,11 +20,11 @@ import { BaseExceptionFilter } from '@nestjs/core';
 import { Ctx, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Message } from 'amqplib';
 import { Type } from 'class-transformer';
 import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import { DiscardTask, RetryTask } from '../errors';
 import { execute, type TaskRunner } from '../tasks/execution';
@@ -218,8 +218,7 @@ const warnings: unknown[] = [];
 beforeAll(async () => {
   jest.spyOn(Logger.prototype, 'warn').mockImplementation((message: unknown) => void warnings.push(message));
   // Never connected: the application starts all the same.
-  const manager = Object.assign(new EventEmitter(), { isConnected: () => false });
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  const connection = new Connection(new FakeLink());
   const connections = { publishing: connection, consuming: connection, close: async () => undefined };
   const imports = [MessagingModule.forRoot({ rabbitUrl: 'amqp://localhost' })];
   const testing = Test.createTestingModule({ imports, controllers: [Greetings, Failures] });

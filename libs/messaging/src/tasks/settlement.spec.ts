@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import { Publisher } from '../broker/publisher';
 import { systemClock } from '../clock';
@@ -68,9 +68,9 @@ beforeEach(async () => {
   out = new FakeChannel(log);
   consuming = new FakeChannel(log);
   lost = new AbortController();
-  const connection = { createConfirmChannel: async () => out };
-  const manager = Object.assign(new EventEmitter(), { isConnected: () => true, connection });
-  const publishing = new Connection(manager as unknown as AmqpConnectionManager);
+  const link = new FakeLink();
+  link.connect({ createConfirmChannel: async () => out });
+  const publishing = new Connection(link);
   const publisher = new Publisher(publishing, async () => undefined, PUBLISH_TIMEOUT_MS, new Events());
   publisher.open();
   await jest.advanceTimersByTimeAsync(0);

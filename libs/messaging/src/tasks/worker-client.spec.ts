@@ -1,14 +1,14 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Options } from 'amqplib';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import { ConfigError, InvalidMessageError, PublishError } from '../errors';
 import { WorkerClient } from './worker-client';
 
 /** A broker that accepts every declaration and answers every publish with `nack`. */
-class FakeManager extends EventEmitter {
+class BrokerLink extends FakeLink {
   readonly published: { exchange: string; routingKey: string; content: string; options: Options.Publish }[] = [];
   readonly declared: string[] = [];
   nack: Error | null = null;
@@ -17,10 +17,10 @@ class FakeManager extends EventEmitter {
   /** Instead of an answer. */
   unanswered: ((nack: Error | null) => void)[] | undefined;
   channels = 0;
-  closes = 0;
+  onPublished: () => void = () => undefined;
 
-  readonly connection = {
-    createConfirmChannel: async () => {
+  override connect(): void {
+    const createConfirmChannel = async () => {
       this.channels += 1;
       const declare = async (name: string) => void this.declared.push(name);
       const publish = (
@@ -34,29 +34,23 @@ class FakeManager extends EventEmitter {
         this.contents.push(new WeakRef(content));
         if (this.unanswered) this.unanswered.push(confirm);
         else confirm(this.nack);
-        this.emit('published');
+        this.onPublished();
       };
       const close = async () => undefined;
       const methods = { assertExchange: declare, assertQueue: declare, bindQueue: async () => undefined };
       return Object.assign(new EventEmitter(), { ...methods, publish, close });
-    },
-  };
-
-  isConnected(): boolean {
-    return true;
-  }
-
-  async close(): Promise<void> {
-    this.closes += 1;
+    };
+    super.connect({ createConfirmChannel });
   }
 }
 
-let manager: FakeManager;
+let link: BrokerLink;
 let client: WorkerClient;
 
 beforeEach(() => {
-  manager = new FakeManager();
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  link = new BrokerLink();
+  link.connect();
+  const connection = new Connection(link);
   const connections = { publishing: connection, consuming: connection };
   client = new WorkerClient({ connections, queueName: 'reports', retryDelaysMs: [500], maxPayloadBytes: 100 });
 });
@@ -66,14 +60,14 @@ describe('WorkerClient', () => {
   it('does not hold what it has sent while it waits for the confirm', async () => {
     setFlagsFromString('--expose-gc');
     const collectGarbage = runInNewContext('gc') as () => void;
-    manager.unanswered = [];
-    const published = once(manager, 'published');
+    link.unanswered = [];
+    const published = new Promise<void>((resolve) => (link.onPublished = resolve));
     const put = client.put({ type: 'report' });
     await published;
     await new Promise((resolve) => setImmediate(resolve));
     collectGarbage();
-    const held = manager.contents.map((content) => content.deref());
-    for (const confirm of manager.unanswered) confirm(null);
+    const held = link.contents.map((content) => content.deref());
+    for (const confirm of link.unanswered) confirm(null);
     await put;
     expect(held).toEqual([undefined]);
   });
@@ -83,14 +77,14 @@ describe('WorkerClient', () => {
   });
 
   it('does not connect before it is used', () => {
-    expect(manager.channels).toBe(0);
+    expect(link.channels).toBe(0);
     expect(client.queueName).toBe('reports');
     expect(client.problem?.code).toBe('BROKER_CHANNEL_LOST');
   });
 
   it('puts the body as it is, to the exchange of tasks, and resolves to the id', async () => {
     const id = await client.put({ type: 'report', month: '2026-11' });
-    expect(manager.published).toMatchObject([
+    expect(link.published).toMatchObject([
       {
         exchange: 'mercury.tasks',
         routingKey: 'reports',
@@ -110,8 +104,8 @@ describe('WorkerClient', () => {
     const fromMs = Date.now();
     await client.put({ type: 'report' }, optionsOf(delayMs));
     const untilMs = Date.now();
-    expect(manager.published).toMatchObject([{ exchange: '', routingKey, options: { mandatory: true } }]);
-    const headers = manager.published[0]?.options.headers as Record<string, number>;
+    expect(link.published).toMatchObject([{ exchange: '', routingKey, options: { mandatory: true } }]);
+    const headers = link.published[0]?.options.headers as Record<string, number>;
     expect(headers['x-not-before-ms']).toBeGreaterThanOrEqual(fromMs + delayMs);
     expect(headers['x-not-before-ms']).toBeLessThanOrEqual(untilMs + delayMs);
   });
@@ -120,20 +114,20 @@ describe('WorkerClient', () => {
     'puts a task that is due on the work queue: %j',
     async (options) => {
       await client.put({ type: 'report' }, options);
-      expect(manager.published).toMatchObject([{ exchange: 'mercury.tasks', routingKey: 'reports' }]);
-      expect(manager.published[0]?.options.headers).not.toHaveProperty('x-not-before-ms');
+      expect(link.published).toMatchObject([{ exchange: 'mercury.tasks', routingKey: 'reports' }]);
+      expect(link.published[0]?.options.headers).not.toHaveProperty('x-not-before-ms');
     },
   );
 
   it('puts under the id of the caller', async () => {
     expect(await client.put({ type: 'report' }, { id: 'order-1' })).toBe('order-1');
-    expect(manager.published[0]?.options.messageId).toBe('order-1');
+    expect(link.published[0]?.options.messageId).toBe('order-1');
   });
 
   it('declares its queue with its levels before the first task, and only once', async () => {
     await client.put({ type: 'report' });
     await client.put({ type: 'report' });
-    const { declared } = manager;
+    const { declared } = link;
     expect(declared.filter((name) => name.startsWith('reports') && !name.includes('delay')).sort()).toEqual([
       'reports',
       'reports.dead',
@@ -152,11 +146,11 @@ describe('WorkerClient', () => {
     const put = client.put(body, options);
     await expect(put).rejects.toBeInstanceOf(InvalidMessageError);
     await expect(put).rejects.toHaveProperty('code', code);
-    expect(manager.channels).toBe(0);
+    expect(link.channels).toBe(0);
   });
 
   it('rejects when the broker does not store the task', async () => {
-    manager.nack = new Error('message nacked');
+    link.nack = new Error('message nacked');
     const put = client.put({ type: 'report' });
     await expect(put).rejects.toBeInstanceOf(PublishError);
     await expect(put).rejects.toHaveProperty('outcome', 'nacked');
@@ -174,9 +168,9 @@ describe('WorkerClient', () => {
     const stopped = client.stop();
     expect(client.stop()).toBe(stopped);
     await stopped;
-    expect(manager.closes).toBe(0);
+    expect(link.closes).toBe(0);
     await expect(client.put({ type: 'report' })).rejects.toHaveProperty('code', 'PUBLISH_NOT_SENT');
-    expect(manager.published).toHaveLength(1);
+    expect(link.published).toHaveLength(1);
   });
 
   it('stops at the end of its block', async () => {

@@ -1,23 +1,17 @@
 import { EventEmitter } from 'node:events';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import type { MercuryError } from '../errors';
 import { Worker } from './worker';
 
 /** Its broker accepts connections; whether it answers anything on a channel is up to the test. */
-class FakeManager extends EventEmitter {
-  connection: object | undefined;
+class BrokerLink extends FakeLink {
   answer: (value: object) => void = () => undefined;
 
-  isConnected(): boolean {
-    return this.connection !== undefined;
-  }
-
-  connect(): void {
+  override connect(): void {
     // As amqplib's: its promise resolves with the broker's answer, however late.
     const answered = new Promise<object>((resolve) => (this.answer = resolve));
-    this.connection = { createConfirmChannel: () => answered };
-    this.emit('connect', {});
+    super.connect({ createConfirmChannel: () => answered });
   }
 }
 
@@ -35,14 +29,14 @@ class TestWorker extends Worker {
   override handler(): void {}
 }
 
-let manager: FakeManager;
+let link: BrokerLink;
 let worker: TestWorker;
 const problems: MercuryError[] = [];
 
 beforeEach(() => {
   jest.useFakeTimers();
-  manager = new FakeManager();
-  const connection = new Connection(manager as unknown as AmqpConnectionManager);
+  link = new BrokerLink();
+  const connection = new Connection(link);
   worker = new TestWorker({ connections: { publishing: connection, consuming: connection }, queueName: 'reports' });
   problems.splice(0);
   worker.events.on('problem', (problem) => problems.push(problem));
@@ -64,7 +58,7 @@ describe('problem of a worker that starts', () => {
 
   it('names the queue after 10 s without an answer of the broker, as when the queue has no leader', async () => {
     void worker.start();
-    manager.connect();
+    link.connect();
     await jest.advanceTimersByTimeAsync(9_999);
     expect(problems).toEqual([]);
     await jest.advanceTimersByTimeAsync(1);
@@ -77,10 +71,10 @@ describe('problem of a worker that starts', () => {
 
   it('is over when the broker answers at last', async () => {
     const started = worker.start();
-    manager.connect();
+    link.connect();
     await jest.advanceTimersByTimeAsync(10_000);
     // Its one channel is given out for all.
-    manager.answer(new FakeChannel().setMaxListeners(0));
+    link.answer(new FakeChannel().setMaxListeners(0));
     await started;
     expect(worker.problem).toBeUndefined();
     await jest.advanceTimersByTimeAsync(60_000);

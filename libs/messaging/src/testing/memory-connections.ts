@@ -1,8 +1,9 @@
-import { EventEmitter } from 'node:events';
 import type { ChannelModel } from 'amqplib';
-import { Connection, type ConnectionManager } from '../broker/connection';
+import { Connection } from '../broker/connection';
 import { ConnectionPair } from '../broker/connections';
+import type { Link, LinkEvents } from '../broker/link';
 import type { Clock } from '../clock';
+import { Events } from '../events';
 import { MemoryChannel, type ChannelHost } from './memory-channel';
 
 /**
@@ -10,7 +11,7 @@ import { MemoryChannel, type ChannelHost } from './memory-channel';
  * in Nest in place of `MessagingConnections`.
  */
 export class MemoryConnections extends ConnectionPair {
-  private readonly links = new Set<Link>();
+  private readonly links = new Set<MemoryLink>();
 
   constructor(private readonly host: ChannelHost) {
     super();
@@ -30,46 +31,44 @@ export class MemoryConnections extends ConnectionPair {
   }
 
   protected override open(): Connection {
-    const link = new Link(this.host);
+    const link = new MemoryLink(this.host);
     this.links.add(link);
     return new Connection(link);
   }
 }
 
-/** One connection, in the place of amqp-connection-manager: it is always there, or comes back at once. */
-class Link extends EventEmitter implements ConnectionManager {
-  reconnectTimeInSeconds = 0;
+/** It is always there, or comes back at once. */
+class MemoryLink implements Link {
+  readonly events = new Events<LinkEvents>();
   private readonly channels = new Set<MemoryChannel>();
   private isClosed = false;
 
-  constructor(private readonly host: ChannelHost) {
-    super();
+  constructor(private readonly host: ChannelHost) {}
+
+  get model(): ChannelModel | undefined {
+    return this.isClosed ? undefined : this.ownModel;
   }
 
-  get connection(): ChannelModel | undefined {
-    if (this.isClosed) return undefined;
-    const createConfirmChannel = async () => this.openChannel();
-    // Of a ChannelModel Mercury uses this alone, and of its channels what a MemoryChannel has.
-    return { createConfirmChannel } as unknown as ChannelModel;
-  }
-
-  isConnected(): boolean {
-    return !this.isClosed;
-  }
+  open(): void {}
 
   cut(): void {
     if (this.isClosed) return;
     const { lostConsumers } = this.host.virtualHost;
     for (const { consumedQueues } of this.channels) for (const queue of consumedQueues) lostConsumers.add(this, queue);
     this.end();
-    this.emit('disconnect', { err: new Error('The connection was cut.') });
-    this.host.later(() => this.emit('connect', {}));
+    this.events.emit('down', new Error('The connection was cut.'));
+    this.host.later(() => this.events.emit('up', this.ownModel));
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
     this.end();
     this.host.virtualHost.lostConsumers.forget(this);
+  }
+
+  /** Of a ChannelModel Mercury uses this alone, and of its channels what a MemoryChannel has. */
+  private get ownModel(): ChannelModel {
+    return { createConfirmChannel: async () => this.openChannel() } as unknown as ChannelModel;
   }
 
   private openChannel(): MemoryChannel {

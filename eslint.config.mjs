@@ -42,7 +42,8 @@ const noOtherFeature = (own) =>
     'One feature never imports another: what two of them need belongs to tasks/ or broker/.',
   );
 const noDeepImports = {
-  regex: '(^@mercury/(messaging|tasks)/(?!(nest|testing|golevelup)$)|libs/(messaging|tasks)/src)',
+  regex:
+    '(^@mercury/(messaging|tasks)/(?!(nest(/(health|metrics|logs))?|testing|golevelup|redis)$)|libs/(messaging|tasks)/src)',
   message: 'Applications use what the library exports, as its users do.',
 };
 const noOtherApp = {

@@ -6,7 +6,8 @@ const shared = {
   transform: { '\\.ts$': ['@swc/jest', { swcrc: true }] },
   moduleNameMapper: {
     '^@mercury/messaging$': '<rootDir>/libs/messaging/src',
-    '^@mercury/messaging/(nest|testing|golevelup)$': '<rootDir>/libs/messaging/src/$1',
+    '^@mercury/messaging/(nest|testing|golevelup|nest/(?:health|metrics|logs))$': '<rootDir>/libs/messaging/src/$1',
+    '^@mercury/messaging/redis$': '<rootDir>/libs/messaging/src/key-stores/redis-key-store',
     '^@mercury/tasks$': '<rootDir>/libs/tasks/src',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/dist/', '<rootDir>/.cache/'],

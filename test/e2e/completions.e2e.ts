@@ -1,4 +1,5 @@
-import { MemoryKeyStore, RedisKeyStore, type Task } from '@mercury/messaging';
+import { MemoryKeyStore, type Task } from '@mercury/messaging';
+import { RedisKeyStore } from '@mercury/messaging/redis';
 import { RedisServer } from '../../tools/redis';
 import { Proxy } from '../faults/proxy';
 import { rabbitUrl } from '../support/rabbit';

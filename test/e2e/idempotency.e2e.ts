@@ -1,5 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { RedisKeyStore, WorkerClient } from '@mercury/messaging';
+import { WorkerClient } from '@mercury/messaging';
+import { RedisKeyStore } from '@mercury/messaging/redis';
 import { startProducer } from '../../apps/producer/src/producer.app';
 import { readProducerEnvironment } from '../../apps/producer/src/producer.config';
 import { hashOfScope } from '../../apps/producer/src/idempotency/idempotency-key';

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { MemoryKeyStore, RedisKeyStore, type KeyStore, type MercuryError } from '@mercury/messaging';
+import { MemoryKeyStore, type KeyStore, type MercuryError } from '@mercury/messaging';
+import { RedisKeyStore } from '@mercury/messaging/redis';
 import { isFree } from '../../tools/broker/ports';
 import { projectRoot } from '../../tools/broker/project';
 import { RedisServer } from '../../tools/redis';

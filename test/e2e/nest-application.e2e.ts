@@ -5,12 +5,13 @@ import { Logger, WorkerClient, type JsonObject } from '@mercury/messaging';
 import {
   MessagingConnections,
   MessagingModule,
-  OperationsModule,
   Readiness,
   TaskHandler,
   WorkerTransport,
   connectWorker,
 } from '@mercury/messaging/nest';
+import { HealthModule } from '@mercury/messaging/nest/health';
+import { MetricsModule } from '@mercury/messaging/nest/metrics';
 import { Rabbit, rabbitUrl, uniqueName } from '../support/rabbit';
 import { Collector, until } from '../support/until';
 
@@ -105,7 +106,7 @@ describe('an application that takes its time to initialise', () => {
 
 describe('an application whose broker is away', () => {
   it('starts, and says that it is not ready and why', async () => {
-    @Module({ imports: [MessagingModule.forRoot({ rabbitUrl: 'amqp://127.0.0.1:1' }), OperationsModule] })
+    @Module({ imports: [MessagingModule.forRoot({ rabbitUrl: 'amqp://127.0.0.1:1' }), HealthModule, MetricsModule] })
     class AwayModule {}
 
     const away = await NestFactory.create(AwayModule, new FastifyAdapter(), { logger: false });

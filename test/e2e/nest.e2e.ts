@@ -24,12 +24,13 @@ import { DiscardTask, Worker, WorkerClient, deadQueueOf, type JsonObject, type T
 import {
   MessagingConnections,
   MessagingModule,
-  OperationsModule,
   TaskContext,
   TaskHandler,
   WorkerTransport,
   connectWorker,
 } from '@mercury/messaging/nest';
+import { HealthModule } from '@mercury/messaging/nest/health';
+import { MetricsModule } from '@mercury/messaging/nest/metrics';
 import { Rabbit, rabbitUrl, uniqueName } from '../support/rabbit';
 import { Collector, until } from '../support/until';
 
@@ -149,7 +150,7 @@ beforeAll(async () => {
   queueName = uniqueName('nest');
   const options = { rabbitUrl: rabbitUrl(), queueName, retryDelaysMs: LEVELS_MS, maxAttempts: 1 };
 
-  @Module({ imports: [MessagingModule.forRoot(options), OperationsModule], controllers: [GreetingTasks] })
+  @Module({ imports: [MessagingModule.forRoot(options), HealthModule, MetricsModule], controllers: [GreetingTasks] })
   class AppModule {}
 
   app = await startApp(AppModule);
@@ -253,7 +254,8 @@ describe('two Nest applications in one process', () => {
         MessagingModule.forRootAsync({
           useFactory: async () => ({ rabbitUrl: rabbitUrl(), queueName: otherQueue, retryDelaysMs: LEVELS_MS }),
         }),
-        OperationsModule,
+        HealthModule,
+        MetricsModule,
       ],
       providers: [ReportWorker],
     })

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { RedisKeyStore, Worker, WorkerClient, type MercuryError } from '@mercury/messaging';
+import { Worker, WorkerClient, type MercuryError } from '@mercury/messaging';
+import { RedisKeyStore } from '@mercury/messaging/redis';
 import { RedisServer } from '../../tools/redis';
 import { Rabbit, rabbitUrl, uniqueName } from '../support/rabbit';
 import { until } from '../support/until';

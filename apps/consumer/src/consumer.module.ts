@@ -1,14 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { KeyStore } from '@mercury/messaging';
-import {
-  KEY_STORE,
-  KeyStoreModule,
-  MessagingModule,
-  OperationsModule,
-  structuredLogs,
-  brokerOptionsOf,
-} from '@mercury/messaging/nest';
+import { KEY_STORE, KeyStoreModule, MessagingModule, brokerOptionsOf } from '@mercury/messaging/nest';
+import { HealthModule } from '@mercury/messaging/nest/health';
+import { MetricsModule } from '@mercury/messaging/nest/metrics';
+import { structuredLogs } from '@mercury/messaging/nest/logs';
 import { golevelupLink } from '@mercury/messaging/golevelup';
 import { Operations } from './operations';
 import type { ConsumerEnvironment } from './consumer.config';
@@ -39,7 +35,8 @@ export class ConsumerModule {
             idempotencyTtlMs: environment.IDEMPOTENCY_TTL_MS,
           }),
         }),
-        OperationsModule,
+        HealthModule,
+        MetricsModule,
       ],
       controllers: [WebhookHandler, SleepHandler],
       providers: [

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Logger } from '@mercury/messaging';
-import { Metrics, Readiness, WorkerTransport } from '@mercury/messaging/nest';
+import { Readiness, WorkerTransport } from '@mercury/messaging/nest';
+import { Metrics } from '@mercury/messaging/nest/metrics';
 
 /** What this application watches and measures. */
 @Injectable()

@@ -1,6 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule as PinoModule } from 'nestjs-pino';
-import { MessagingModule, OperationsModule, structuredLogs, brokerOptionsOf } from '@mercury/messaging/nest';
+import { MessagingModule, brokerOptionsOf } from '@mercury/messaging/nest';
+import { HealthModule } from '@mercury/messaging/nest/health';
+import { MetricsModule } from '@mercury/messaging/nest/metrics';
+import { structuredLogs } from '@mercury/messaging/nest/logs';
 import { golevelupLink } from '@mercury/messaging/golevelup';
 import { BusListener } from './bus-listener';
 import { LoggerEnvironment } from './logger.config';
@@ -20,7 +23,8 @@ export class LoggerModule {
           link: golevelupLink,
           loggerName: environment.LOGGER_NAME,
         }),
-        OperationsModule,
+        HealthModule,
+        MetricsModule,
       ],
       providers: [
         { provide: LoggerEnvironment, useValue: environment },

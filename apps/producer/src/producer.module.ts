@@ -1,12 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
-import {
-  KeyStoreModule,
-  MessagingModule,
-  OperationsModule,
-  brokerOptionsOf,
-  structuredLogs,
-} from '@mercury/messaging/nest';
+import { KeyStoreModule, MessagingModule, brokerOptionsOf } from '@mercury/messaging/nest';
+import { HealthModule } from '@mercury/messaging/nest/health';
+import { MetricsModule } from '@mercury/messaging/nest/metrics';
+import { structuredLogs } from '@mercury/messaging/nest/logs';
 import { golevelupLink } from '@mercury/messaging/golevelup';
 import { DeadLettersController } from './dead-letters/dead-letters.controller';
 import { EventsController } from './events/events.controller';
@@ -33,7 +30,8 @@ export class ProducerModule {
           retryDelaysMs: environment.RETRY_DELAYS_MS,
           schedules: SCHEDULES_FILE ? schedulesFromFile(SCHEDULES_FILE) : [],
         }),
-        OperationsModule,
+        HealthModule,
+        MetricsModule,
       ],
       controllers: [TasksController, EventsController, DeadLettersController],
       providers: [Operations, Idempotency, { provide: IDEMPOTENCY_TTL_MS, useValue: environment.IDEMPOTENCY_TTL_MS }],

@@ -35,7 +35,6 @@ export type { EventBusOptions } from './bus/options';
 export { tlsFrom, type TlsOptions, type TlsVariables } from './broker/tls';
 export type { KeyStore } from './tasks/key-store';
 export { MemoryKeyStore } from './key-stores/memory-key-store';
-export { RedisKeyStore } from './key-stores/redis-key-store';
 export { escapeUnseen, printable } from './json-text';
 export type { Clock } from './clock';
 export { Connection, type Connections } from './broker/connection';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
-import type { Metrics } from '@mercury/messaging/nest';
+import type { Metrics } from '@mercury/messaging/nest/metrics';
 import { ProblemException, problemOf } from '../problems/problem';
 import type { ProducerEnvironment } from '../producer.config';
 import { requireApiKey } from './api-key.hook';

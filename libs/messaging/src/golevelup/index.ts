@@ -1,3 +1,5 @@
+// First: it says what is missing before anything asks for it.
+import './peers';
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { ConfigError, MercuryError, stopped } from '../errors';
 import { Events, type ConnectionEvents } from '../events';
+import { needPeers } from '../peers';
 import type { KeyStore } from '../tasks/key-store';
 import { backoffMs } from '../timing';
 
@@ -43,9 +44,10 @@ export class RedisKeyStore implements KeyStore {
 
   /**
    * @param url `redis://user:password@host:6379/0`, or `rediss://` for TLS.
-   * @throws ConfigError `CONFIG_INVALID`. Does not connect: the first use or `start` does.
+   * @throws ConfigError `CONFIG_INVALID`. @throws MercuryError `PEER_MISSING`. Does not connect: the first use or `start` does.
    */
   constructor(private readonly url: string) {
+    needPeers('RedisKeyStore', 'ioredis');
     // The URL itself is never repeated: it holds a password.
     const isRedisUrl = URL.canParse(url) && ['redis:', 'rediss:'].includes(new URL(url).protocol);
     if (!isRedisUrl) throw new ConfigError('RedisKeyStore', ['the URL must be redis:// or rediss://']);

@@ -1,3 +1,5 @@
+// First: it says what is missing before anything asks for it.
+import './peers';
 export { MessagingModule } from './messaging.module';
 export { KEY_STORE, KeyStoreModule, type KeyStoreOptions } from './key-store.module';
 export { MessagingConnections } from './messaging.connections';
@@ -6,11 +8,8 @@ export { TaskHandler, type TaskHandlerOptions } from './task-handler.decorator';
 export { TaskContext } from './task.context';
 export { WorkerTransport } from './worker.transport';
 export { connectWorker } from './connect-worker';
-export { Metrics } from './operations/metrics';
-export { structuredLogs } from './operations/logging';
-export { OperationsModule } from './operations/operations.module';
-export { Readiness } from './operations/readiness';
-export { requestLimits } from './operations/request-limits';
+export { Readiness, type ReadinessCheck } from './readiness';
+export { requestLimits } from './request-limits';
 export {
   Environment,
   WholeNumber,

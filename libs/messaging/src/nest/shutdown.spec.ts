@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 import type { INestApplicationContext } from '@nestjs/common';
-import { Readiness } from './operations/readiness';
+import { Readiness } from './readiness';
 import { runUntilSignal } from './shutdown';
 
 jest.mock('node:tty', () => ({ isatty: jest.fn() }));

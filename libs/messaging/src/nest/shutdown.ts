@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 import { Logger, type INestApplicationContext } from '@nestjs/common';
-import { Readiness } from './operations/readiness';
+import { Readiness } from './readiness';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** npm passes a signal on beside the terminal's own: two so close together are one. */
@@ -9,7 +9,7 @@ const SAME_SIGNAL_MS = 500;
 export interface ShutdownOptions {
   /**
    * So long, in milliseconds, the application goes on as before after the first signal, except that readiness (of
-   * `OperationsModule`) fails: until load balancers have heard of it and send nothing more. Default 0.
+   * `HealthModule`) fails: until load balancers have heard of it and send nothing more. Default 0.
    */
   delayMs?: number;
 }
@@ -53,7 +53,7 @@ async function shutDown(starting: Promise<INestApplicationContext>, delayMs: num
   }
 }
 
-/** Undefined in an application without `OperationsModule`. */
+/** Undefined in an application without `HealthModule`. */
 function readinessOf(app: INestApplicationContext): Readiness | undefined {
   try {
     return app.get(Readiness, { strict: false });

@@ -1,4 +1,5 @@
-import { Cron } from 'croner';
+import type * as Croner from 'croner';
+import { needPeers } from '../peers';
 import { encodeTask, isJsonObject } from '../tasks/codec';
 import { ZoneGaps } from './zone-gaps';
 
@@ -85,12 +86,16 @@ function newestTickMs(schedule: Schedule, knownTickMs: number, untilMs: number):
   return tickMs;
 }
 
-/** Checks everything; what is wrong is added to `problems`, named by its place. Only then is the result of use. */
+/**
+ * Checks everything; what is wrong is added to `problems`, named by its place. Only then is the result of use.
+ * @throws MercuryError `PEER_MISSING` without croner, which reads the patterns.
+ */
 export function schedulesOf(given: unknown, maxPayloadBytes: number, problems: string[]): Schedule[] {
   if (!Array.isArray(given) || given.length > MOST_SCHEDULES) {
     problems.push(`schedules must be a list of at most ${MOST_SCHEDULES}`);
     return [];
   }
+  if (given.length > 0) needPeers('A schedule', 'croner');
   const names = new Set<unknown>();
   return given.flatMap((item: unknown, index) => {
     const found = isJsonObject(item) ? problemsOf(item, maxPayloadBytes) : ['must be an object'];
@@ -147,8 +152,15 @@ function cronProblemOf(cron: unknown, timeZone: string): string | undefined {
 }
 
 /** `no-wildcard`: a fixed time that the change to summer time leaves out comes after the gap, and one that comes twice counts once. */
-function patternOf(cron: string, timezone: string): Cron {
+function patternOf(cron: string, timezone: string): Croner.Cron {
+  const { Cron } = croner();
   return new Cron(cron.trim(), { timezone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', paused: true });
+}
+
+/** Loaded when there are schedules: who has none need not install it. */
+function croner(): typeof Croner {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- import() would make every check of options wait.
+  return require('croner') as typeof Croner;
 }
 
 /**

@@ -1,9 +1,9 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Message, MessageProperties } from 'amqplib';
 import { LONGEST_DELAY_MS } from '../broker/delay';
 import type { PublishProperties } from '../broker/frames';
 import { DiscardTask, InvalidMessageError } from '../errors';
 import { HEADER } from '../headers';
+import { uuidv7 } from '../uuid';
 import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
 import { jsonLossIn } from './json-loss';
 import { MOST_ATTEMPTS } from './retry-policy';

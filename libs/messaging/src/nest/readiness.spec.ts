@@ -1,14 +1,13 @@
-import { HealthIndicatorService } from '@nestjs/terminus';
-import { BrokerError } from '../../errors';
+import { BrokerError } from '../errors';
 import { Readiness } from './readiness';
 
 const blocked = new BrokerError('BROKER_BLOCKED', 'The broker takes no messages now.');
-const shuttingDown = { process: { status: 'down', code: 'SHUTTING_DOWN', message: 'Shutting down.' } };
+const shuttingDown = { name: 'process', problem: { code: 'SHUTTING_DOWN', message: 'Shutting down.' } };
 
 let readiness: Readiness;
 
 beforeEach(() => {
-  readiness = new Readiness(new HealthIndicatorService());
+  readiness = new Readiness();
 });
 
 describe('Readiness', () => {
@@ -20,17 +19,17 @@ describe('Readiness', () => {
     readiness.watch('client', { problem: undefined });
     readiness.watch('worker', { problem: blocked });
     expect(readiness.check()).toEqual([
-      { client: { status: 'up' } },
-      { worker: { status: 'down', code: 'BROKER_BLOCKED', message: 'The broker takes no messages now.' } },
+      { name: 'client' },
+      { name: 'worker', problem: { code: 'BROKER_BLOCKED', message: 'The broker takes no messages now.' } },
     ]);
   });
 
   it('asks again each time', () => {
     const watched: { problem: BrokerError | undefined } = { problem: blocked };
     readiness.watch('client', watched);
-    expect(readiness.check()).toMatchObject([{ client: { status: 'down' } }]);
+    expect(readiness.check()).toMatchObject([{ name: 'client', problem: { code: 'BROKER_BLOCKED' } }]);
     watched.problem = undefined;
-    expect(readiness.check()).toEqual([{ client: { status: 'up' } }]);
+    expect(readiness.check()).toEqual([{ name: 'client' }]);
   });
 
   it('tells no more than the code and the message: a cause may hold what nobody should see', () => {
@@ -44,8 +43,8 @@ describe('Readiness', () => {
     expect(readiness.isShuttingDown).toBe(false);
     readiness.shutDown();
     expect(readiness.isShuttingDown).toBe(true);
-    expect(readiness.check()).toEqual([{ client: { status: 'up' } }, shuttingDown]);
+    expect(readiness.check()).toEqual([{ name: 'client' }, shuttingDown]);
     readiness.onModuleDestroy();
-    expect(readiness.check()).toEqual([{ client: { status: 'up' } }, shuttingDown]);
+    expect(readiness.check()).toEqual([{ name: 'client' }, shuttingDown]);
   });
 });

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { Test } from '@nestjs/testing';
 import { LoggerModule, Logger } from 'nestjs-pino';
-import { structuredLogs } from './logging';
+import { structuredLogs } from './structured-logs';
 
 const UNSEEN = 'a\u009b2Jb\u202ec\u200bd\ufeff\u2028e\u007f';
 

@@ -1,9 +1,15 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 
 /** Something that can say why it does not work now. */
 interface Watched {
   readonly problem: { code: string; message: string } | undefined;
+}
+
+/** What one of them says. */
+export interface ReadinessCheck {
+  name: string;
+  /** Missing where all is well. */
+  problem?: { code: string; message: string };
 }
 
 /** What has to work before this process should get traffic. It is never ready once shutdown has begun. */
@@ -11,8 +17,6 @@ interface Watched {
 export class Readiness implements OnModuleDestroy {
   private readonly watched = new Map<string, Watched>();
   private shuttingDown = false;
-
-  constructor(private readonly indicators: HealthIndicatorService) {}
 
   get isShuttingDown(): boolean {
     return this.shuttingDown;
@@ -32,13 +36,13 @@ export class Readiness implements OnModuleDestroy {
     this.shutDown();
   }
 
-  check(): HealthIndicatorResult[] {
-    const results = [...this.watched].map(([name, { problem }]): HealthIndicatorResult => {
-      const indicator = this.indicators.check(name);
-      return problem ? indicator.down({ code: problem.code, message: problem.message }) : indicator.up();
+  check(): ReadinessCheck[] {
+    const checks = [...this.watched].map(([name, { problem }]): ReadinessCheck => {
+      return problem ? { name, problem: { code: problem.code, message: problem.message } } : { name };
     });
-    if (this.shuttingDown)
-      results.push(this.indicators.check('process').down({ code: 'SHUTTING_DOWN', message: 'Shutting down.' }));
-    return results;
+    if (this.shuttingDown) {
+      checks.push({ name: 'process', problem: { code: 'SHUTTING_DOWN', message: 'Shutting down.' } });
+    }
+    return checks;
   }
 }

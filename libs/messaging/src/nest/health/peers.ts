@@ -1,0 +1,3 @@
+import { needPeers } from '../../peers';
+
+needPeers('@mercury/messaging/nest/health', '@nestjs/terminus');

@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { ToolError, projectRoot } from './broker/project';
+
+/**
+ * `npm run package`: builds the packages that users install, and packs each into dist/packages. What npm publishes is what stands in
+ * these tarballs, and nothing else.
+ */
+interface Package {
+  name: string;
+  /** Where its package.json and README stand. */
+  source: string;
+  /** Whether others import it. */
+  hasTypes: boolean;
+  /** Programs that are started by their name. */
+  programs: readonly string[];
+}
+
+/** In the order in which one needs the other. */
+const PACKAGES: readonly Package[] = [
+  { name: 'messaging', source: 'libs/messaging', hasTypes: true, programs: [] },
+  { name: 'cli', source: 'apps/cli', hasTypes: false, programs: ['main.js'] },
+];
+
+const out = join(projectRoot, 'dist', 'packages');
+
+/** Returns the tarballs, by the names of their packages. */
+export function buildPackages(log: (line: string) => void): Map<string, string> {
+  rmSync(out, { recursive: true, force: true });
+  return new Map(PACKAGES.map((each) => [each.name, build(each, log)]));
+}
+
+function build({ name, source, hasTypes, programs }: Package, log: (line: string) => void): string {
+  const folder = join(out, name);
+  mkdirSync(folder, { recursive: true });
+  const config = join(source, 'tsconfig.package.json');
+  // The docstrings are in the declarations, where editors show them.
+  run('npx', ['tsc', '-p', config, '--removeComments']);
+  if (hasTypes) {
+    run('npx', ['tsc', '-p', config, '--declaration', '--emitDeclarationOnly']);
+    removeUnreachable(folder, entriesOf(join(source, 'package.json')));
+  }
+  copyFileSync(join(source, 'package.json'), join(folder, 'package.json'));
+  copyFileSync(join(source, 'README.md'), join(folder, 'README.md'));
+  for (const file of ['LICENSE', 'CHANGELOG.md']) copyFileSync(file, join(folder, file));
+  for (const program of programs) {
+    const path = join(folder, 'dist', program);
+    writeFileSync(path, `#!/usr/bin/env node\n${readFileSync(path, 'utf8')}`);
+    chmodSync(path, 0o755);
+  }
+  const packed = run('npm', ['pack', '--json', '--pack-destination', out, folder]);
+  const [{ filename, size }] = JSON.parse(packed) as [{ filename: string; size: number }];
+  log(`${filename}: ${Math.round(size / 1_000)} kB`);
+  return join(out, filename);
+}
+
+function entriesOf(manifest: string): string[] {
+  const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: Record<string, { types?: string }> };
+  return Object.values(exports).flatMap(({ types }) => types ?? []);
+}
+
+/** Declarations that no entry point leads to say nothing to anybody. */
+function removeUnreachable(folder: string, entries: readonly string[]): void {
+  const reachable = new Set<string>();
+  const visit = (file: string): void => {
+    if (reachable.has(file)) return;
+    reachable.add(file);
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'|import '(\.[^']+)'/g)) {
+      const target = normalize(join(dirname(file), specifier));
+      const found = [`${target}.d.ts`, join(target, 'index.d.ts')].find(existsSync);
+      if (found) visit(found);
+    }
+  };
+  for (const entry of entries) visit(join(folder, entry));
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const path = join(folder, file);
+    if (path.endsWith('.d.ts') && !reachable.has(path)) rmSync(path);
+  }
+}
+
+function run(command: string, args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: projectRoot, encoding: 'utf8' });
+  if (status === 0) return stdout;
+  throw new ToolError('PACKAGE_FAILED', `${command} ${args.join(' ')} failed:\n${stdout}${stderr}`);
+}
+
+if (require.main === module) {
+  const tarballs = buildPackages(console.log);
+  console.log([...tarballs.values()].map((file) => relative(projectRoot, file)).join('\n'));
+}

@@ -1,0 +1,3 @@
+import { needPeers } from '../../peers';
+
+needPeers('@mercury/messaging/nest/logs', 'nestjs-pino', 'pino-http', 'pino');

@@ -59,7 +59,7 @@ const weakSignals = ['any', 'timeout'].map((property) => ({
 
 export default tseslint.config(
   // The benchmark is checked with its own types: npm run --prefix bench lint.
-  { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'bench/'] },
+  { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'bench/', 'test/packages/fixtures/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

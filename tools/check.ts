@@ -33,6 +33,7 @@ const CHECKS: readonly Check[] = [
   { name: 'types', script: 'test:types' },
   { name: 'unit tests', script: 'test:unit', countInto: jestInto },
   { name: 'end-to-end tests', script: 'test:e2e', countInto: jestInto },
+  { name: 'package (short)', script: 'test:package', countInto: (file) => ['--short', '--json', file] },
   { name: 'faults (short)', script: 'test:faults', countInto: (file) => ['--short', '--json', file] },
 ];
 

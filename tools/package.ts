@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { ToolError, projectRoot } from './broker/project';
 
@@ -66,7 +75,9 @@ function removeUnreachable(folder: string, entries: readonly string[]): void {
   const visit = (file: string): void => {
     if (reachable.has(file)) return;
     reachable.add(file);
-    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)'|import '(\.[^']+)'/g)) {
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+      /(?:from|import\() ?'(\.[^']+)'|import '(\.[^']+)'/g,
+    )) {
       const target = normalize(join(dirname(file), specifier));
       const found = [`${target}.d.ts`, join(target, 'index.d.ts')].find(existsSync);
       if (found) visit(found);

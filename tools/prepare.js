@@ -19,6 +19,7 @@ const SOURCES = [
   'examples',
   'tools',
   'test/faults',
+  'test/packages',
   'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',

@@ -37,6 +37,12 @@ async function main() {
     case 'mercury':
       await prepare({ build: 'if stale' });
       return load('dist/tools/mercury.js', args);
+    case 'package':
+      await prepare({ build: 'if stale' });
+      return load('dist/tools/package.js', args);
+    case 'test-package':
+      await prepare({ build: 'if stale' });
+      return load('dist/test/packages/main.js', args);
     case 'faults':
       await prepare({ build: 'if stale' });
       return load('dist/test/faults/main.js', args);

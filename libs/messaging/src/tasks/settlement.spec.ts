@@ -313,7 +313,9 @@ it('makes of a dead letter a task again: its first attempt, with its history and
   const message = arrived({ messageId: 'order-1', type: 'report', headers: { ...headers, 'x-death': [{}] } });
   const history = { attempts: [{ attempt: 6, ...failure }], omitted: 4 };
   const replay = replayOf(message, identify(message), 'reports', history, Date.now());
-  expect(replay).toMatchObject({ exchange: 'mercury.tasks', routingKey: 'reports', properties: { mandatory: true } });
+  // Not patient: whoever replays waits for the answer.
+  const properties = { mandatory: true };
+  expect(replay).toMatchObject({ exchange: 'mercury.tasks', routingKey: 'reports', patient: false, properties });
   expect(replay.content).toBe(message.content);
   expect(replay.properties).toEqual({
     messageId: 'order-1',

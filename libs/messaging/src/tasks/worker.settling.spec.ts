@@ -5,6 +5,7 @@ import { retryQueueOf } from '../broker/topology';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { MemoryBroker } from '../testing';
 import type { Queue } from '../testing/broker/queue';
+import { MemoryChannel } from '../testing/memory-channel';
 import type { MemoryConnections } from '../testing/memory-connections';
 import type { Task } from './task';
 import { Worker } from './worker';
@@ -58,6 +59,38 @@ it('a task is acknowledged only when it is remembered that it has succeeded', as
   remember();
   await broker.untilIdle();
   expect(settled).toEqual([id]);
+  await worker.stop();
+});
+
+it('tells the handlers of a lost connection to stop: somebody else will do their work', async () => {
+  const { opened, open } = gate();
+  const worker = new ReportWorker({ connections, queueName: 'reports' });
+  worker.events.on('problem', () => undefined);
+  const signals: AbortSignal[] = [];
+  worker.work = ({ signal }) => (signals.push(signal), opened);
+  await worker.start();
+  await client.put({}, { type: 'report' });
+  await until('it runs', () => signals.length === 1);
+  connections.cut();
+  await until('it is told', () => signals[0]?.aborted === true);
+  expect(signals[0]?.reason).toMatchObject({ code: 'BROKER_CHANNEL_LOST' });
+  open();
+  await worker.stop();
+});
+
+it('tells the broker of the longest time that any of its handlers may take', async () => {
+  const consume = jest.spyOn(MemoryChannel.prototype, 'consume');
+  class SlowWorker extends ReportWorker {
+    protected override longestTimeoutMs(): number {
+      return 7_200_000;
+    }
+  }
+  const worker = new SlowWorker({ connections, queueName: 'reports', handlerTimeoutMs: 1_000 });
+  worker.events.on('problem', () => undefined);
+  await worker.start();
+  const [, , options] = consume.mock.calls.find(([name]) => name === 'reports') ?? [];
+  const timeoutMs = (options as { arguments?: Record<string, number> } | undefined)?.arguments?.['x-consumer-timeout'];
+  expect(timeoutMs).toBeGreaterThan(7_200_000);
   await worker.stop();
 });
 

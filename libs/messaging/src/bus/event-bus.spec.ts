@@ -245,6 +245,23 @@ describe('a subscriber', () => {
   });
 });
 
+it('on a headers bus its own numbers take no part in the routing', async () => {
+  const other = new EventBus({ connections, name: 'alerts' }, 'headers');
+  const heard: unknown[] = [];
+  await other.subscribe([{ headers: { 'x-match': 'all', level: 'high' } }], ({ headers }) => heard.push(headers)).ready;
+  await other.publish('', {}, { headers: { level: 'high' } });
+  await other.publish('', {}, { headers: { level: 'low' } });
+  await broker.untilIdle();
+  expect(heard).toEqual([{ level: 'high' }]);
+  await other.stop();
+});
+
+it('publishing has one channel, also after many events: that on which its exchange was declared is closed', async () => {
+  for (let number = 0; number < 20; number++) await bus.publish('info', { number });
+  const { link } = connections.publishing as unknown as { link: { channels: Set<unknown> } };
+  expect(link.channels.size).toBe(1);
+});
+
 it('events that cannot be are refused before anything is sent', async () => {
   await expect(bus.publish('x'.repeat(256), {})).rejects.toMatchObject({ code: 'EVENT_INVALID' });
   await expect(bus.publish('info', {}, { headers: { CC: 'other' } })).rejects.toMatchObject({ code: 'EVENT_INVALID' });

@@ -89,7 +89,7 @@ it('tells the broker of the longest time that any of its handlers may take', asy
   worker.events.on('problem', () => undefined);
   await worker.start();
   const [, , options] = consume.mock.calls.find(([name]) => name === 'reports') ?? [];
-  const timeoutMs = (options as { arguments?: Record<string, number> } | undefined)?.arguments?.['x-consumer-timeout'];
+  const { 'x-consumer-timeout': timeoutMs } = options?.arguments as Record<string, number>;
   expect(timeoutMs).toBeGreaterThan(7_200_000);
   await worker.stop();
 });

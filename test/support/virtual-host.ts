@@ -47,6 +47,15 @@ export class VirtualHost {
     return { exclusive, durable };
   }
 
+  /** All that is declared here, as an operator exports it. */
+  async definitions(): Promise<object> {
+    return (await manage('GET', `definitions/${this.name}`)) as object;
+  }
+
+  async define(definitions: object): Promise<void> {
+    await manage('POST', `definitions/${this.name}`, definitions);
+  }
+
   async limitConnections(most: number): Promise<void> {
     await manage('PUT', `vhost-limits/${this.name}/max-connections`, { value: most });
   }
@@ -57,7 +66,7 @@ export class VirtualHost {
   }
 }
 
-async function manage(method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object): Promise<unknown> {
+async function manage(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
   const { origin, username, password } = new URL(process.env['RABBITMQ_MANAGER_URL'] ?? '');
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   const headers = { authorization, 'content-type': 'application/json' };

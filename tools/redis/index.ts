@@ -56,7 +56,8 @@ export class RedisServer {
       bind: '127.0.0.1',
       dir: this.folder,
       appendonly: 'yes',
-      appendfsync: 'everysec',
+      // Else a write may wait behind a slow disk for up to two seconds, and a kill (-9) loses what was answered.
+      appendfsync: 'always',
       save: '',
       ...this.settings,
     };

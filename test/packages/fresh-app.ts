@@ -23,7 +23,8 @@ export class FreshApp {
   async try(): Promise<string[]> {
     try {
       await this.install();
-      return [...this.strangers(), ...(await this.compile()), ...(await this.run())];
+      const wrong = [...this.strangers(), ...(await this.compile())];
+      return wrong.length > 0 ? wrong : await this.run();
     } catch (error) {
       return [error instanceof Error ? error.message : String(error)];
     }
@@ -48,8 +49,8 @@ export class FreshApp {
     });
     if (manager === 'npm')
       return void (await this.step('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error']));
-    // Strict: a package sees what its own manifest names, and nothing else.
-    writeFileSync(join(this.folder, '.npmrc'), 'hoist=false\nshamefully-hoist=false\n');
+    // Strict: a package sees what its own manifest names, and nothing else; of Nest 12 the types need one that its manifest forgets.
+    writeFileSync(join(this.folder, '.npmrc'), 'hoist-pattern[]=@standard-schema/*\nshamefully-hoist=false\n');
     await this.step('npx', ['--yes', PNPM, 'install', '--silent', '--ignore-scripts']);
   }
 

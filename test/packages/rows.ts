@@ -132,7 +132,15 @@ const perManager = (manager: Row['manager']): Row[] => [
     manager,
     fixture: 'golevelup',
     type: 'commonjs',
-    dependencies: { ...NEST_11, ...TYPES, ...NEW, '@golevelup/nestjs-rabbitmq': '^9.0.0', amqplib: '^0.10.9' },
+    // The last one for golevelup's own types.
+    dependencies: {
+      ...NEST_11,
+      ...TYPES,
+      ...NEW,
+      '@golevelup/nestjs-rabbitmq': '^9.0.0',
+      amqplib: '^0.10.9',
+      '@types/amqplib': '^0.10.8',
+    },
     compilers: CURRENT,
     run: ['node', 'app.js'],
     prints: ['Mercury ran month 11', 'golevelup heard order 11'],

@@ -7,6 +7,7 @@ import { Events } from '../events';
 import { addressesOf } from './broker-url';
 import { frameMaxOf } from './channel-inside';
 import { connectionProblem } from './connection-problem';
+import { OfThisCopy } from './copy';
 import { checkFrameMax } from './frame-max';
 import { ReconnectingLink, type Link, type MakeLink, type SocketOptions } from './link';
 import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
@@ -78,7 +79,7 @@ export function socketOptions(purpose: string, tls: TlsOptions = {}): SocketOpti
  * A connection to the broker, and what is wrong with it. It hands out plain amqplib channels: whoever opens one owns it and
  * replaces it when it closes. That it comes back when it is lost is up to its link.
  */
-export class Connection {
+export class Connection extends OfThisCopy {
   readonly events = new Events<StateEvents>();
   private currentProblem: BrokerError | undefined = new BrokerError('BROKER_UNREACHABLE', 'Not connected yet.');
   private closing: Promise<void> | undefined;
@@ -94,6 +95,7 @@ export class Connection {
     private readonly link: Link,
     readonly broker: string = randomUUID(),
   ) {
+    super();
     link.events
       .on('up', (model) => this.isUp(model))
       .on('failed', (cause) => this.events.emit('failed', this.fail(cause)))

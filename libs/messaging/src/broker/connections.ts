@@ -1,10 +1,11 @@
 import { systemClock, type Clock } from '../clock';
 import type { BrokerError } from '../errors';
 import { Connection, type Connections } from './connection';
+import { OfThisCopy } from './copy';
 import type { ResolvedBroker } from './options';
 
 /** A pair of connections, each opened when first used. */
-export abstract class ConnectionPair implements Connections {
+export abstract class ConnectionPair extends OfThisCopy implements Connections {
   private readonly opened: { publishing?: Connection; consuming?: Connection } = {};
 
   protected abstract open(purpose: 'publishing' | 'consuming'): Connection;

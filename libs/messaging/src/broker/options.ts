@@ -1,6 +1,7 @@
 import { refuse } from '../checks';
 import { readBrokerUrl } from './broker-url';
 import type { Connections } from './connection';
+import { isOfAnotherCopy } from './copy';
 import type { MakeLink } from './link';
 import { checkTls, type TlsOptions } from './tls';
 
@@ -29,9 +30,14 @@ export function resolveBroker(options: BrokerOptions): ResolvedBroker {
   return resolved;
 }
 
+const TWO_COPIES =
+  'connections were made by another copy of @mercury/messaging: `npm ls @mercury/messaging` shows where it is, and one version for all makes it one';
+
 /** What is wrong is added to `problems`. */
 export function checkBroker(options: BrokerOptions, problems: string[]): ResolvedBroker {
-  if (options.connections) return { urls: [], tls: undefined, link: undefined, connections: options.connections };
+  const { connections } = options;
+  if (connections && isOfAnotherCopy(connections)) problems.push(TWO_COPIES);
+  if (connections) return { urls: [], tls: undefined, link: undefined, connections };
   const given: readonly unknown[] = Array.isArray(options.rabbitUrl) ? options.rabbitUrl : [options.rabbitUrl];
   const urls = given.flatMap((url) => (typeof url === 'string' ? url.split(',') : [])).map((url) => url.trim());
   if (urls.length === 0) problems.push('rabbitUrl is missing: give a URL such as amqp://user:password@host:5672');

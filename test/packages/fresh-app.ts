@@ -51,6 +51,9 @@ export class FreshApp {
       return void (await this.step('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error']));
     // Strict: a package sees what its own manifest names, and nothing else; of Nest 12 the types need one that its manifest forgets.
     writeFileSync(join(this.folder, '.npmrc'), 'hoist-pattern[]=@standard-schema/*\nshamefully-hoist=false\n');
+    const overrides = Object.entries(this.row.overrides ?? {}).map(([name, version]) => `  ${name}: '${version}'\n`);
+    if (overrides.length > 0)
+      writeFileSync(join(this.folder, 'pnpm-workspace.yaml'), `overrides:\n${overrides.join('')}`);
     await this.step('npx', ['--yes', PNPM, 'install', '--silent', '--ignore-scripts']);
   }
 

@@ -13,6 +13,8 @@ export interface Row {
   /** Run by Node.js or a program that was installed; its output must have these lines, in their order. */
   run: readonly string[];
   prints: readonly string[];
+  /** Versions that pnpm takes in place of those that packages ask for. */
+  overrides?: Readonly<Record<string, string>>;
   /** It does not end by itself: when it has printed all, it is ended. */
   runsOn?: boolean;
   /** No package whose name begins so may be installed. */
@@ -89,6 +91,33 @@ const nest11 = (type: 'commonjs' | 'module', manager: Row['manager'], compilers:
   prints: NEST_PRINTS,
 });
 
+const shared = (
+  manager: Row['manager'],
+  amqplib: string,
+  prints: readonly string[],
+  overrides?: Row['overrides'],
+): Row => ({
+  name: `on golevelup's connections, amqplib ${amqplib} at the root${overrides ? ' and as an override' : ''}`,
+  manager,
+  fixture: 'golevelup-shared',
+  type: 'commonjs',
+  // The last one for golevelup's own types.
+  dependencies: {
+    ...NEST_11,
+    ...TYPES,
+    ...NEW,
+    '@golevelup/nestjs-rabbitmq': '^9.0.0',
+    amqplib,
+    '@types/amqplib': '^0.10.8',
+  },
+  compilers: CURRENT,
+  run: ['node', 'app.js'],
+  prints,
+  ...(overrides ? { overrides } : {}),
+});
+const SHARED_PRINTS = ['Mercury ran month 11', 'golevelup heard order 11'];
+const REFUSED = ['refused: Not sent within 5000 ms: The connections of golevelup run on an amqplib below 2.3'];
+
 const perManager = (manager: Row['manager']): Row[] => [
   {
     ...nest11(
@@ -161,6 +190,10 @@ export const ROWS: readonly Row[] = [
   },
   ...perManager('npm'),
   ...perManager('pnpm'),
+  shared('npm', '~2.3.1', SHARED_PRINTS),
+  shared('npm', '^0.10.9', REFUSED),
+  shared('pnpm', '~2.3.1', SHARED_PRINTS, { amqplib: '~2.3.1' }),
+  shared('pnpm', '~2.3.1', REFUSED),
   {
     name: 'Jest with @swc/jest',
     manager: 'npm',

@@ -45,6 +45,16 @@ it('refuses an amqplib that is too old, and says what to do', async () => {
   await expect(connection.openChannel()).rejects.toBe(connection.problem);
 });
 
+it('refuses it also where golevelup had connected before anybody listened', async () => {
+  manager.connect({});
+  const late = new Connection(new GolevelupLink(manager));
+  const failed: string[] = [];
+  late.events.on('failed', ({ code }) => failed.push(code));
+  void late.untilConnected(new AbortController().signal);
+  expect(failed).toEqual(['AMQPLIB_TOO_OLD']);
+  expect(late.problem?.code).toBe('AMQPLIB_TOO_OLD');
+});
+
 it('takes a connection that is there already', () => {
   manager.connect({ maxFrameSize: 1 });
   expect(new Connection(new GolevelupLink(manager as ManagedConnection)).problem).toBeUndefined();

@@ -23,7 +23,7 @@ export class GolevelupLink implements Link {
     manager.on('connect', () => {
       const { model } = this;
       if (model) this.events.emit('up', model);
-      else this.events.emit('failed', new BrokerError('AMQPLIB_TOO_OLD', TOO_OLD));
+      else this.refuse();
     });
     manager.on('connectFailed', ({ err }: { err: unknown }) => this.events.emit('failed', err));
     manager.on('disconnect', ({ err }: { err: unknown }) => this.events.emit('down', err));
@@ -36,11 +36,17 @@ export class GolevelupLink implements Link {
     return connection && isNewEnough(connection) ? connection : undefined;
   }
 
-  /** It connects by itself. */
-  open(): void {}
+  /** It connects by itself, and may have done so before anybody listened. */
+  open(): void {
+    if (this.manager.connection && !this.model) this.refuse();
+  }
 
   /** It is the application's. */
   async close(): Promise<void> {}
+
+  private refuse(): void {
+    this.events.emit('failed', new BrokerError('AMQPLIB_TOO_OLD', TOO_OLD));
+  }
 }
 
 /** Its package.json cannot be read from outside: what came with 2.3.0 is looked for in the connection that is really used. */

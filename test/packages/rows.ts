@@ -51,6 +51,15 @@ const TYPES = { '@types/node': '^20.19.0' };
 const OLD = { 'typescript-old': 'npm:typescript@~5.4.5' };
 const NEW = { typescript: '~5.9.3' };
 
+/** The last one for golevelup's own types, which are those of amqplib 0.10. */
+const GOLEVELUP = {
+  ...NEST_11,
+  ...TYPES,
+  ...NEW,
+  '@golevelup/nestjs-rabbitmq': '^9.0.0',
+  '@types/amqplib': '^0.10.8',
+};
+
 const RESOLUTIONS: readonly (readonly [module: string, moduleResolution: string])[] = [
   ['esnext', 'bundler'],
   ['node16', 'node16'],
@@ -91,33 +100,25 @@ const nest11 = (type: 'commonjs' | 'module', manager: Row['manager'], compilers:
   prints: NEST_PRINTS,
 });
 
+const SHARED_PRINTS = ['Mercury ran month 11', 'golevelup heard order 11'];
+const REFUSED = ['refused: Not sent within 5000 ms: The connections of golevelup run on an amqplib below 2.3'];
+
 const shared = (
   manager: Row['manager'],
   amqplib: string,
   prints: readonly string[],
   overrides?: Row['overrides'],
 ): Row => ({
-  name: `on golevelup's connections, amqplib ${amqplib} at the root${overrides ? ' and as an override' : ''}`,
+  name: `on golevelup's connections, amqplib ${amqplib} at the root${overrides ? ' and as an override' : ''}${prints === REFUSED ? ' (refused)' : ''}`,
   manager,
   fixture: 'golevelup-shared',
   type: 'commonjs',
-  // The last one for golevelup's own types.
-  dependencies: {
-    ...NEST_11,
-    ...TYPES,
-    ...NEW,
-    '@golevelup/nestjs-rabbitmq': '^9.0.0',
-    amqplib,
-    '@types/amqplib': '^0.10.8',
-  },
+  dependencies: { ...GOLEVELUP, amqplib },
   compilers: CURRENT,
   run: ['node', 'app.js'],
   prints,
   ...(overrides ? { overrides } : {}),
 });
-const SHARED_PRINTS = ['Mercury ran month 11', 'golevelup heard order 11'];
-const REFUSED = ['refused: Not sent within 5000 ms: The connections of golevelup run on an amqplib below 2.3'];
-
 const perManager = (manager: Row['manager']): Row[] => [
   {
     ...nest11(
@@ -161,15 +162,7 @@ const perManager = (manager: Row['manager']): Row[] => [
     manager,
     fixture: 'golevelup',
     type: 'commonjs',
-    // The last one for golevelup's own types.
-    dependencies: {
-      ...NEST_11,
-      ...TYPES,
-      ...NEW,
-      '@golevelup/nestjs-rabbitmq': '^9.0.0',
-      amqplib: '^0.10.9',
-      '@types/amqplib': '^0.10.8',
-    },
+    dependencies: { ...GOLEVELUP, amqplib: '^0.10.9' },
     compilers: CURRENT,
     run: ['node', 'app.js'],
     prints: ['Mercury ran month 11', 'golevelup heard order 11'],

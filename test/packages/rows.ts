@@ -67,7 +67,7 @@ const RESOLUTIONS: readonly (readonly [module: string, moduleResolution: string]
 ];
 const both = (typescript: string) =>
   RESOLUTIONS.map(([module, moduleResolution]): Compiler => ({ typescript, module, moduleResolution }));
-/** ESM only: CommonJS output of `bundler` cannot be. */
+/** For CommonJS: `bundler` is for ESM alone. */
 const NODE_10: readonly Compiler[] = ['typescript-old', 'typescript'].map((typescript) => ({
   typescript,
   module: 'commonjs',

@@ -69,15 +69,17 @@ function entriesOf(manifest: string): string[] {
   return Object.values(exports).flatMap(({ types }) => types ?? []);
 }
 
+/** `from './a'`, `import("./a")`, and `import './a'`. */
+const IMPORTS = /(?:from |import\()['"](\.[^'"]+)['"]|import ['"](\.[^'"]+)['"]/g;
+
 /** Declarations that no entry point leads to say nothing to anybody. */
 function removeUnreachable(folder: string, entries: readonly string[]): void {
   const reachable = new Set<string>();
   const visit = (file: string): void => {
     if (reachable.has(file)) return;
     reachable.add(file);
-    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
-      /(?:from|import\() ?'(\.[^']+)'|import '(\.[^']+)'/g,
-    )) {
+    for (const [, from, bare] of readFileSync(file, 'utf8').matchAll(IMPORTS)) {
+      const specifier = from ?? bare ?? '';
       const target = normalize(join(dirname(file), specifier));
       const found = [`${target}.d.ts`, join(target, 'index.d.ts')].find(existsSync);
       if (found) visit(found);

@@ -1,5 +1,6 @@
 import type { ChannelModel } from 'amqplib';
 import type { Link, LinkEvents } from '../../libs/messaging/src/broker/link';
+import { socketOf } from '../../libs/messaging/src/broker/socket';
 import { Events } from '../../libs/messaging/src/events';
 
 /** A link that goes up and down when a test says so. */
@@ -23,6 +24,10 @@ export class FakeLink implements Link {
   lose(cause?: unknown): void {
     this.model = undefined;
     this.events.emit('down', cause);
+  }
+
+  destroy(reason: Error): void {
+    if (this.model) socketOf(this.model)?.destroy(reason);
   }
 
   async close(): Promise<void> {

@@ -24,7 +24,7 @@ export type { PutOptions } from './tasks/codec';
 export type { Outcome, Failure } from './tasks/outcome';
 export type { TaskRunner } from './tasks/execution';
 export type { ClientEvents } from './broker/events';
-export type { ConnectionEvents, Events } from './events';
+export { Events, type ConnectionEvents } from './events';
 export type { EnqueuedTick, MissedTicks, SchedulerEvents } from './schedules/events';
 export type { SettledAttempt, WorkerEvents } from './tasks/events';
 export { DEFAULTS, type WorkerClientOptions, type WorkerOptions, type WorkerRules } from './tasks/options';
@@ -38,6 +38,7 @@ export { MemoryKeyStore } from './key-stores/memory-key-store';
 export { escapeUnseen, printable } from './json-text';
 export type { Clock } from './clock';
 export { Connection, type Connections } from './broker/connection';
+export type { Link, LinkEvents, MakeLink, SocketOptions } from './broker/link';
 export { DELAY_LEVELS_MS, LONGEST_DELAY_MS } from './broker/delay';
 export {
   EXCHANGE,

@@ -16,7 +16,7 @@ function isInstalled(name: string): boolean {
   try {
     require.resolve(name);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND';
   }
 }

@@ -55,6 +55,12 @@ describe('the problem of a connection', () => {
     expect(heard).toEqual(['up', 'down BROKER_UNREACHABLE', 'up']);
   });
 
+  it('is that of the broker where the connection was there before, and blocked', () => {
+    const earlier = new FakeLink();
+    earlier.connect({ connection: { blocked: true } });
+    expect(over(earlier).problem?.code).toBe('BROKER_BLOCKED');
+  });
+
   it('comes with an alarm of the broker and goes with it', () => {
     link.connect();
     link.events.emit('blocked', 'low on memory');

@@ -10,7 +10,7 @@ import { connectionProblem } from './connection-problem';
 import { OfThisCopy } from './copy';
 import { checkFrameMax } from './frame-max';
 import { ReconnectingLink, type Link, type MakeLink, type SocketOptions } from './link';
-import { endWhenSilent, heartbeatOf, socketOf, writeTogether } from './socket';
+import { endWhenSilent, heartbeatOf, isBlocked, socketOf, writeTogether } from './socket';
 import { socketOptionsOf, type TlsOptions } from './tls';
 
 /** Unless the URL says otherwise. */
@@ -100,15 +100,12 @@ export class Connection extends OfThisCopy {
       .on('up', (model) => this.isUp(model))
       .on('failed', (cause) => this.events.emit('failed', this.fail(cause)))
       .on('down', (cause) => this.events.emit('down', this.fail(cause)))
-      .on('blocked', (reason) => {
-        this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
-        this.events.emit('blocked', this.currentProblem);
-      })
+      .on('blocked', (reason) => this.events.emit('blocked', this.block(reason)))
       .on('unblocked', () => {
         this.currentProblem = undefined;
         this.events.emit('unblocked');
       });
-    if (link.model) this.currentProblem = undefined;
+    if (link.model) this.isUp(link.model);
   }
 
   /** Why nothing can be published now; undefined when all is well. */
@@ -168,20 +165,16 @@ export class Connection extends OfThisCopy {
   }
 
   private async closeWithDeadline(): Promise<void> {
-    const { model } = this.link;
     const polite = this.link.close().catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
-        // With an error, or amqplib does not hear of it and its heartbeat keeps the process alive.
-        if (model) socketOf(model)?.destroy(new Error('The broker did not answer the close in time.'));
+        this.link.destroy(new Error('The broker did not answer the close in time.'));
         resolve();
       }, CLOSE_TIMEOUT_MS);
     });
     await Promise.race([polite, deadline]);
     clearTimeout(timer);
-    // Also after a polite end: a blocked connection with unsent bytes would live on until they are taken.
-    if (model) socketOf(model)?.destroy();
   }
 
   private isUp(model: ChannelModel): void {
@@ -191,7 +184,13 @@ export class Connection extends OfThisCopy {
       endWhenSilent(socket, heartbeatOf(model));
       writeTogether(socket);
     }
+    if (isBlocked(model)) this.block('it had begun before');
     this.events.emit('up');
+  }
+
+  private block(reason: string): BrokerError {
+    this.currentProblem = new BrokerError('BROKER_BLOCKED', `The broker takes no messages now: ${reason}.`);
+    return this.currentProblem;
   }
 
   private fail(cause: unknown): BrokerError {

@@ -60,14 +60,16 @@ export function useConnections(
   return { connections: own, clock: systemClock, close: () => own.close() };
 }
 
-/** Tells each problem of a connection once, not at every attempt to reconnect. */
-export function reportProblems(connection: Connection, onProblem: (problem: BrokerError) => void): void {
+/** Tells each problem of a connection once, not at every attempt to reconnect. Returns what ends that. */
+export function reportProblems(connection: Connection, onProblem: (problem: BrokerError) => void): () => void {
   let lastMessage: string | undefined;
   const tell = (problem: BrokerError) => {
     if (problem.message === lastMessage) return;
     lastMessage = problem.message;
     onProblem(problem);
   };
-  connection.events.on('failed', tell).on('down', tell).on('blocked', tell);
-  connection.events.on('up', () => (lastMessage = undefined));
+  const forget = () => (lastMessage = undefined);
+  const { events } = connection;
+  events.on('failed', tell).on('down', tell).on('blocked', tell).on('up', forget);
+  return () => void events.off('failed', tell).off('down', tell).off('blocked', tell).off('up', forget);
 }

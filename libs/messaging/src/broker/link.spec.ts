@@ -116,6 +116,21 @@ it('tells when the broker takes nothing, and when it does again', async () => {
   expect(told.slice(1)).toEqual([['blocked', 'low on disk'], ['unblocked']]);
 });
 
+it('connects again when the connection has ended before anybody could hear of it', async () => {
+  link.open();
+  const dead = new FakeModel();
+  // As amqplib leaves it.
+  Object.assign(dead.connection, { sendMethod: () => undefined });
+  latest().succeed(dead);
+  await settle();
+  expect(told).toEqual([['failed', expect.objectContaining({ message: 'The connection ended as it began.' })]]);
+  expect(link.model).toBeUndefined();
+  await pass(250);
+  const model = latest().succeed();
+  await settle();
+  expect(link.model).toBe(model);
+});
+
 describe('close', () => {
   it('ends a connection politely, and is told as no loss', async () => {
     const model = await up();
@@ -152,6 +167,21 @@ describe('close', () => {
     await closed;
     expect(model.connection.stream.destroy).toHaveBeenCalled();
     expect([told, link.model]).toEqual([[], undefined]);
+  });
+
+  it('ends also when the connection dies before it is answered', async () => {
+    const model = await up();
+    model.close.mockImplementation(() => new Promise(() => undefined));
+    const closed = link.close();
+    model.emit('close', new Error('reset'));
+    await closed;
+    expect(told).toHaveLength(1);
+  });
+
+  it('leaves no socket behind: a blocked connection would wait until its bytes are taken', async () => {
+    const model = await up();
+    await link.close();
+    expect(model.connection.stream.destroy).toHaveBeenCalledWith();
   });
 
   it('before it was opened lets it never connect', async () => {

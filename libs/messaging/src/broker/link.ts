@@ -2,7 +2,7 @@ import { connect, type ChannelModel, type Options } from 'amqplib';
 import { Events } from '../events';
 import { controllerForMany } from '../signals';
 import { backoffMs, delay } from '../timing';
-import { socketOf } from './socket';
+import { hasEnded, socketOf } from './socket';
 
 const RECONNECT_CAP_MS = 5_000;
 
@@ -25,6 +25,8 @@ export interface Link {
   open(): void;
   /** Ends it for good, and an attempt that is under way. Resolves once it has ended, which a broker that does not answer never lets happen. */
   close(): Promise<void>;
+  /** Ends the socket of a connection whose broker does not answer its close. */
+  destroy(reason: Error): void;
 }
 
 /**
@@ -57,9 +59,19 @@ export class ReconnectingLink implements Link {
   }
 
   async close(): Promise<void> {
+    const { current } = this;
     this.closing.abort();
-    await this.current?.close();
+    // Not waited for: amqplib's own close never ends when the socket does so first. What is told as `close` comes in every case.
+    const close = async () => current?.close();
+    close().catch(() => undefined);
     await this.running;
+    // A blocked connection with unsent bytes would live on until they are taken.
+    if (current) socketOf(current)?.destroy();
+  }
+
+  destroy(reason: Error): void {
+    // With an error, or amqplib does not hear of it and its heartbeat keeps the process alive.
+    if (this.current) socketOf(this.current)?.destroy(reason);
   }
 
   private async keepConnected(): Promise<void> {
@@ -103,6 +115,11 @@ export class ReconnectingLink implements Link {
         if (!this.closing.signal.aborted) this.events.emit('down', cause);
         resolve();
       });
+      // Its end may have come together with its beginning: then nobody was there to hear of it.
+      if (hasEnded(model)) {
+        if (!this.closing.signal.aborted) this.events.emit('failed', new Error('The connection ended as it began.'));
+        return resolve();
+      }
       // It came about in the very moment of the end.
       if (this.closing.signal.aborted) return void socketOf(model)?.destroy(new Error('The connection is closed.'));
       this.current = model;

@@ -8,6 +8,16 @@ export function socketOf(model: ChannelModel): Socket | undefined {
   return (model.connection as { stream?: Socket } | undefined)?.stream;
 }
 
+/** Whether it is over, or is being closed. amqplib then replaces its methods. */
+export function hasEnded(model: ChannelModel): boolean {
+  return Object.hasOwn(Object(model.connection) as object, 'sendMethod');
+}
+
+/** Whether the broker takes no messages from it now. */
+export function isBlocked(model: ChannelModel): boolean {
+  return (model.connection as { blocked?: boolean } | undefined)?.blocked === true;
+}
+
 /** What both sides have agreed on, in seconds; 0 means none. */
 export function heartbeatOf(model: ChannelModel): number {
   return (model.connection as { heartbeat?: number } | undefined)?.heartbeat ?? 0;

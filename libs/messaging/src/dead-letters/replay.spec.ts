@@ -50,6 +50,19 @@ it('puts each letter back on its queue, one after the other, and takes it out', 
   expect([idsIn('reports'), idsIn('reports.dead')]).toEqual([['a', 'b', 'c'], []]);
 });
 
+it('puts none that does not match, however alike it is: the same id, time and size', async () => {
+  const headers = (code: string) => ({ 'x-error-code': code, 'x-dead-at-ms': 5_000 });
+  for (const [type, code] of [
+    ['other', 'OTHER'],
+    ['wanted', 'WANTED'],
+  ] as const) {
+    broker.send('reports.dead', '{}', { messageId: 'twin', type, headers: headers(code) });
+  }
+  await broker.untilIdle();
+  for await (const _progress of letters.replay({ code: 'WANTED' }, { ratePerSecond: 1_000 }));
+  expect(broker.messages('reports').map(({ type }) => type)).toEqual(['wanted']);
+});
+
 it('ends without a failure when the caller wants it to, and gives back what is left', async () => {
   const stop = new AbortController();
   const seen: unknown[] = [];

@@ -7,7 +7,7 @@ import { Pace } from '../pace';
 import type { Identity } from '../tasks/codec';
 import { replayOf } from '../tasks/settlement';
 import { historyOf, summaryOf, type DeadLetterSummary } from './dead-letter';
-import type { DeadLetterFilter } from './dead-letter-filter';
+import { matcherOf, type DeadLetterFilter } from './dead-letter-filter';
 import { portionsOf, selection } from './dead-letter-page';
 import { LONGEST_HOLD_MS } from './dead-queue';
 import { sorted, type Reading, type Sight } from './reading';
@@ -59,10 +59,11 @@ export async function* replayLetters(
     let replayed = 0;
     yield { ...sight, replayed, ids: letters.map(({ id }) => id) };
     if (dryRun) return;
+    const matches = matcherOf(filter);
     const pace = new Pace(ratePerSecond);
     const mostLetters = (ratePerSecond * LONGEST_HOLD_MS) / 1_000;
     for (const portion of portionsOf(letters, mostLetters, MOST_HELD_BYTES)) {
-      for await (const id of replayPortion(source, connection, portion, pace, signal)) {
+      for await (const id of replayPortion(source, connection, matches, portion, pace, signal)) {
         replayed += 1;
         yield { ...sight, replayed, id };
       }
@@ -73,9 +74,12 @@ export async function* replayLetters(
   }
 }
 
+type Matcher = ReturnType<typeof matcherOf>;
+
 async function* replayPortion(
   source: ReplaySource,
   connection: Connection,
+  matches: Matcher,
   portion: readonly DeadLetterSummary[],
   pace: Pace,
   signal: AbortSignal,
@@ -84,7 +88,8 @@ async function* replayPortion(
   const isWanted = selection([], portion);
   const look = (identity: Identity, content: Buffer, arrived: Message): Replayable | undefined => {
     const letter = summaryOf(identity, content, reading.queueName);
-    return isWanted(letter) ? { ...letter, identity, arrived } : undefined;
+    // First the filter: of letters that are alike, another may be among those that were seen before.
+    return matches(letter, content) && isWanted(letter) ? { ...letter, identity, arrived } : undefined;
   };
   const held = await reading.read(connection, look, signal);
   try {

@@ -61,7 +61,9 @@ it('takes a connection that is there already', () => {
 });
 
 it('leaves the connection of an application open', async () => {
-  manager.connect({ maxFrameSize: 1 });
+  const stream = Object.assign(new EventEmitter(), { destroy: jest.fn(), write: jest.fn(), bytesRead: 0 });
+  manager.connect({ maxFrameSize: 1, stream });
   await connection.close();
   expect(manager.close).not.toHaveBeenCalled();
+  expect(stream.destroy).not.toHaveBeenCalled();
 });

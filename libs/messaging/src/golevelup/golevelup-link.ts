@@ -44,6 +44,8 @@ export class GolevelupLink implements Link {
   /** It is the application's. */
   async close(): Promise<void> {}
 
+  destroy(_reason: Error): void {}
+
   private refuse(): void {
     this.events.emit('failed', new BrokerError('AMQPLIB_TOO_OLD', TOO_OLD));
   }

@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { Connection, type Connections } from '../broker/connection';
 import type { MakeLink } from '../broker/link';
+import { socketOf } from '../broker/socket';
 import { backoffMs } from '../timing';
 import { GolevelupLink, type ManagedConnection } from './golevelup-link';
 
@@ -38,7 +39,7 @@ export function golevelupConnections({
 
 /**
  * Lets golevelup's `AmqpConnection` make Mercury's connections: the option `link` of everything that takes a `rabbitUrl`. Only the
- * connection is golevelup's: no channels of its own, and no static that two applications in one process would share.
+ * connection is used, and no static that two applications in one process would share.
  */
 export const golevelupLink: MakeLink = (addresses, socketOptions, purpose) => {
   const amqp = new AmqpConnection({
@@ -66,8 +67,14 @@ class OwnGolevelupLink extends GolevelupLink {
     own.on('connect', () => (failures = 0));
   }
 
-  override close(): Promise<void> {
-    return this.own.close();
+  override async close(): Promise<void> {
+    const { model } = this;
+    await this.own.close();
+    if (model) socketOf(model)?.destroy();
+  }
+
+  override destroy(reason: Error): void {
+    if (this.model) socketOf(this.model)?.destroy(reason);
   }
 }
 

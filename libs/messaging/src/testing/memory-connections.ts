@@ -71,6 +71,8 @@ class MemoryLink implements Link {
     return { createConfirmChannel: async () => this.openChannel() } as unknown as ChannelModel;
   }
 
+  destroy(): void {}
+
   private openChannel(): MemoryChannel {
     const channel = new MemoryChannel(this.host, this, () => this.channels.delete(channel));
     this.channels.add(channel);

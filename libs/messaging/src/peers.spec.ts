@@ -9,3 +9,7 @@ it('names all that are missing, and the command that installs them', () => {
     '@mercury/messaging/nest/health needs what is not installed: npm install no-such-package @no/other',
   );
 });
+
+it('names packages of Nest in the version that the application has', () => {
+  expect(() => needPeers('A part', '@nestjs/no-such')).toThrow('npm install @nestjs/no-such@11');
+});

@@ -8,8 +8,16 @@ import { MercuryError } from './errors';
 export function needPeers(what: string, ...names: readonly string[]): void {
   const missing = names.filter((name) => !isInstalled(name));
   if (missing.length === 0) return;
-  const message = `${what} needs what is not installed: npm install ${missing.join(' ')}`;
+  const message = `${what} needs what is not installed: npm install ${missing.map(versioned).join(' ')}`;
   throw new MercuryError('PEER_MISSING', message);
+}
+
+/** Nest's own packages go together in one major version; npm alone would take the latest. */
+function versioned(name: string): string {
+  if (!name.startsWith('@nestjs/') || !isInstalled('@nestjs/common/package.json')) return name;
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- only where something is missing.
+  const { version } = require('@nestjs/common/package.json') as { version: string };
+  return `${name}@${version.split('.')[0]}`;
 }
 
 function isInstalled(name: string): boolean {

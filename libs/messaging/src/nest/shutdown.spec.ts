@@ -1,5 +1,8 @@
+import 'reflect-metadata';
 import { isatty } from 'node:tty';
-import type { INestApplicationContext } from '@nestjs/common';
+import { Module, type BeforeApplicationShutdown, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Readiness } from './readiness';
 import { runUntilSignal } from './shutdown';
 
@@ -20,7 +23,7 @@ beforeEach(() => {
   signal = (name) => listeners.get(name)?.();
   exit = jest.spyOn(process, 'exit').mockImplementation(() => undefined as never);
   close = jest.fn(async () => undefined);
-  app = { close } as unknown as INestApplicationContext;
+  app = { close, get: () => new Map() } as unknown as INestApplicationContext;
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -31,6 +34,23 @@ const settle = () => jest.advanceTimersByTimeAsync(0);
 const never = () => new Promise<void>(() => undefined);
 
 describe('runUntilSignal', () => {
+  it('ends a real application of Nest that has no HealthModule, after what it has to end', async () => {
+    jest.useRealTimers();
+    let ended = false;
+    @Module({})
+    class Slow implements BeforeApplicationShutdown {
+      async beforeApplicationShutdown(): Promise<void> {
+        await new Promise(setImmediate);
+        ended = true;
+      }
+    }
+    const exited = new Promise<number>((resolve) => exit.mockImplementation((code) => resolve(Number(code)) as never));
+    await runUntilSignal(() => NestFactory.create(Slow, new FastifyAdapter(), { logger: false }));
+    signal('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(ended).toBe(true);
+  });
+
   it('resolves to the application, and leaves it running', async () => {
     expect(await runUntilSignal(async () => app)).toBe(app);
     expect(close).not.toHaveBeenCalled();
@@ -93,13 +113,12 @@ describe('runUntilSignal', () => {
   });
 
   it('first says that it is not ready, goes on for so long, and then closes', async () => {
-    const readiness = { shutDown: jest.fn() };
-    const get = jest.fn(() => readiness);
+    const readiness = new Readiness();
+    const get = () => new Map([['health', { providers: new Map([[Readiness, { instance: readiness }]]) }]]);
     await runUntilSignal(async () => Object.assign(app, { get }), { delayMs: 10_000 });
     signal('SIGTERM');
     await settle();
-    expect(get).toHaveBeenCalledWith(Readiness, { strict: false });
-    expect(readiness.shutDown).toHaveBeenCalledTimes(1);
+    expect(readiness.isShuttingDown).toBe(true);
     await jest.advanceTimersByTimeAsync(9_999);
     expect(close).not.toHaveBeenCalled();
     await jest.advanceTimersByTimeAsync(1);

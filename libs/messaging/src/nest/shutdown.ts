@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import { Logger, type INestApplicationContext } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { Readiness } from './readiness';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -53,11 +54,8 @@ async function shutDown(starting: Promise<INestApplicationContext>, delayMs: num
   }
 }
 
-/** Undefined in an application without `HealthModule`. */
+/** Undefined in an application without `HealthModule`. Looked for, not asked for: where it is missing Nest would end the process. */
 function readinessOf(app: INestApplicationContext): Readiness | undefined {
-  try {
-    return app.get(Readiness, { strict: false });
-  } catch {
-    return undefined;
-  }
+  const providers = [...app.get(ModulesContainer).values()].map((module) => module.providers.get(Readiness)?.instance);
+  return providers.find((instance): instance is Readiness => instance instanceof Readiness);
 }

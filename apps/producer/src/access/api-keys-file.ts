@@ -16,7 +16,9 @@ export class ApiKeysFile {
   private keys: ApiKeys;
   private problem: string | undefined;
   private readonly timer: NodeJS.Timeout;
-  private readonly look = () => void this.read();
+  private reading: Promise<void> | undefined;
+  /** One after the other: a slow one that ended after a later one would bring back what the file was before. */
+  private readonly look = () => void (this.reading ??= this.read().finally(() => (this.reading = undefined)));
 
   /** @throws ConfigError `CONFIG_INVALID`, only here. */
   constructor(

@@ -64,7 +64,7 @@ export function brokerOf(urls: readonly string[]): string {
 }
 
 /** How our connections are made: the options of the socket, and what amqplib takes beside them. */
-export function socketOptions(purpose: string, tls: TlsOptions = {}): SocketOptions {
+function socketOptions(purpose: string, tls: TlsOptions = {}): SocketOptions {
   return {
     // Without it Nagle's algorithm holds a small publish back for some 20 ms.
     noDelay: true,

@@ -128,7 +128,9 @@ it('connects again when the connection has ended before anybody could hear of it
   await pass(250);
   const model = latest().succeed();
   await settle();
+  dead.emit('close', new Error('late'));
   expect(link.model).toBe(model);
+  expect(told.map((each) => (each as string[])[0])).toEqual(['failed', 'up']);
 });
 
 describe('close', () => {

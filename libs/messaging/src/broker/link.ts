@@ -111,9 +111,11 @@ export class ReconnectingLink implements Link {
       // Comes just before `close`, which tells the same.
       model.on('error', () => undefined);
       model.once('close', (cause: unknown) => {
+        resolve();
+        // One that never was up may end late, when another one is.
+        if (this.current !== model) return;
         this.current = undefined;
         if (!this.closing.signal.aborted) this.events.emit('down', cause);
-        resolve();
       });
       // Its end may have come together with its beginning: then nobody was there to hear of it.
       if (hasEnded(model)) {

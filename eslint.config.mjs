@@ -143,6 +143,8 @@ export default tseslint.config(
   },
   { files: ['apps/**/*.ts'], rules: restrict(noDeepImports, noOtherApp) },
   { files: ['examples/**/*.ts'], rules: restrict(noDeepImports, noOtherApp, noNest) },
+  // Its subject is a Nest application that has golevelup's library already.
+  { files: ['examples/11-golevelup/*.ts'], rules: restrict(noDeepImports, noOtherApp) },
   {
     files: ['**/*.{js,cjs}'],
     languageOptions: {

@@ -26,7 +26,7 @@ interface Package {
   programs: readonly string[];
 }
 
-/** In the order in which one needs the other. */
+/** In the order in which one needs the other, and in which their tarballs are named at the end. */
 const PACKAGES: readonly Package[] = [
   { name: 'messaging', source: 'libs/messaging', hasTypes: true, programs: [] },
   { name: 'cli', source: 'apps/cli', hasTypes: false, programs: ['main.js'] },
@@ -34,10 +34,9 @@ const PACKAGES: readonly Package[] = [
 
 const out = join(projectRoot, 'dist', 'packages');
 
-/** Returns the tarballs, by the names of their packages. */
-export function buildPackages(log: (line: string) => void): Map<string, string> {
+function buildPackages(log: (line: string) => void): string[] {
   rmSync(out, { recursive: true, force: true });
-  return new Map(PACKAGES.map((each) => [each.name, build(each, log)]));
+  return PACKAGES.map((each) => build(each, log));
 }
 
 function build({ name, source, hasTypes, programs }: Package, log: (line: string) => void): string {
@@ -98,7 +97,5 @@ function run(command: string, args: string[]): string {
   throw new ToolError('PACKAGE_FAILED', `${command} ${args.join(' ')} failed:\n${stdout}${stderr}`);
 }
 
-if (require.main === module) {
-  const tarballs = buildPackages(console.log);
-  console.log([...tarballs.values()].map((file) => relative(projectRoot, file)).join('\n'));
-}
+const tarballs = buildPackages(console.log);
+console.log(tarballs.map((file) => relative(projectRoot, file)).join('\n'));

@@ -136,7 +136,16 @@ it('tells a wrong command line (2) from a failure (1)', async () => {
     expect([args, (await dead(...args)).code]).toEqual([args, 2]);
   }
   expect((await dead('--help')).code).toBe(0);
+  const unnamed = await dead('list', '--queue', 'amq.mine');
+  expect(unnamed).toMatchObject({ code: 2 });
+  expect(unnamed.lines.at(-1)).toMatch(/^CONFIG_INVALID: --queue /);
   const missing = await dead('list', '--queue', `${queueName}-none`);
   expect(missing.code).toBe(1);
   expect(missing.lines.join('\n')).toContain('DEAD_QUEUE_MISSING');
+});
+
+it('tells its version', async () => {
+  const command = processes.start('mercury', '--version');
+  expect(await command.exit).toBe(0);
+  expect(command.stdout).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
 });

@@ -85,12 +85,13 @@ export class FreshApp {
 
   private async run(): Promise<string[]> {
     const [program = '', ...args] = this.row.run;
-    const last = this.row.runsOn ? this.row.prints.at(-1) : undefined;
+    const last = this.row.runsOn ? this.row.prints.map(String).at(-1) : undefined;
     const lines = (await this.step(program, args, last !== undefined, last)).split('\n');
     let from = 0;
     for (const wanted of this.row.prints) {
-      const at = lines.findIndex((line, index) => index >= from && line.startsWith(wanted));
-      if (at < 0) return [`it did not print "${wanted}", but: ${lines.join(' | ').slice(0, 1_000)}`];
+      const fits = (line: string) => (typeof wanted === 'string' ? line.startsWith(wanted) : wanted.test(line));
+      const at = lines.findIndex((line, index) => index >= from && fits(line));
+      if (at < 0) return [`it did not print "${String(wanted)}", but: ${lines.join(' | ').slice(0, 1_000)}`];
       from = at + 1;
     }
     return [];

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { acquireBroker } from '../../tools/broker';
-import { buildPackages } from '../../tools/package';
+import { projectRoot } from '../../tools/broker/project';
 import { FreshApp } from './fresh-app';
 import { ROWS, type Row } from './rows';
 
@@ -31,7 +33,7 @@ async function main(): Promise<number> {
     (row) => (!values.short || row.isShort) && (only === undefined || nameOf(row).includes(only)),
   );
   if (rows.length === 0) throw new Error('There is no such row.');
-  const tarball = buildPackages(console.log).get('messaging') ?? '';
+  const tarball = packed();
   const broker = await acquireBroker({ log: console.log });
   const results: Result[] = [];
   try {
@@ -55,6 +57,20 @@ async function main(): Promise<number> {
     writeFileSync(values.json, JSON.stringify({ numPassedTests: results.length - failed, numFailedTests: failed }));
   console.log(`${results.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** The tarball of the library, made by the command that makes what is published. */
+function packed(): string {
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const { stdout } = spawnSync('npm', ['run', '--silent', 'package'], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+    stdio: [...stdio],
+  });
+  console.log(stdout.trim());
+  const tarball = stdout.split('\n').find((line) => /mercury-messaging-[^ ]+\.tgz$/.test(line));
+  if (tarball === undefined) throw new Error('`npm run package` names no tarball of the library.');
+  return join(projectRoot, tarball);
 }
 
 function markdownOf(results: readonly Result[], heading: string): string {

@@ -10,9 +10,9 @@ export interface Row {
   type?: 'commonjs' | 'module';
   /** TypeScript with each of these must find no mistake, with `skipLibCheck: false`. The last one builds what is run. */
   compilers?: readonly Compiler[];
-  /** Run by Node.js or a program that was installed; its output must have these lines, in their order. */
+  /** Run by Node.js or a program that was installed; its output must have these lines, in their order: their beginning, or what they match. */
   run: readonly string[];
-  prints: readonly string[];
+  prints: readonly (string | RegExp)[];
   /** Versions that pnpm takes in place of those that packages ask for. */
   overrides?: Readonly<Record<string, string>>;
   /** It does not end by itself: when it has printed all, it is ended. */
@@ -47,6 +47,8 @@ const NEST_12 = {
   '@nestjs/microservices': '^12.0.0',
   '@nestjs/platform-express': '^12.0.0',
 };
+const TESTING_11 = { '@nestjs/testing': '^11.0.0' };
+const TESTING_12 = { '@nestjs/testing': '^12.0.0' };
 const TYPES = { '@types/node': '^20.19.0' };
 const OLD = { 'typescript-old': 'npm:typescript@~5.4.5' };
 const NEW = { typescript: '~5.9.3' };
@@ -106,7 +108,7 @@ const REFUSED = ['refused: Not sent within 5000 ms: The connections of golevelup
 const shared = (
   manager: Row['manager'],
   amqplib: string,
-  prints: readonly string[],
+  prints: Row['prints'],
   overrides?: Row['overrides'],
 ): Row => ({
   name: `on golevelup's connections, amqplib ${amqplib} at the root${overrides ? ' and as an override' : ''}${prints === REFUSED ? ' (refused)' : ''}`,
@@ -169,6 +171,17 @@ const perManager = (manager: Row['manager']): Row[] => [
   },
 ];
 
+const TESTS_PRINT = [/2 passed/];
+const vitest = (nest: string, dependencies: Row['dependencies']): Row => ({
+  name: `Vitest 4, ${nest}`,
+  manager: 'npm',
+  fixture: 'tests',
+  type: 'module',
+  dependencies: { ...dependencies, vitest: '^4.0.0', 'unplugin-swc': '^1.5.0', '@swc/core': '^1.10.0' },
+  run: ['node_modules/.bin/vitest', 'run'],
+  prints: TESTS_PRINT,
+});
+
 export const ROWS: readonly Row[] = [
   {
     name: 'the program of the README',
@@ -188,28 +201,29 @@ export const ROWS: readonly Row[] = [
   shared('pnpm', '~2.3.1', SHARED_PRINTS, { amqplib: '~2.3.1' }),
   shared('pnpm', '~2.3.1', REFUSED),
   {
-    name: 'Jest with @swc/jest',
+    name: 'Jest with @swc/jest, Nest 11',
     manager: 'npm',
     fixture: 'tests',
-    dependencies: { jest: '^30.0.0', '@swc/core': '^1.10.0', '@swc/jest': '^0.2.39' },
+    dependencies: { ...NEST_11, ...TESTING_11, jest: '^30.0.0', '@swc/core': '^1.10.0', '@swc/jest': '^0.2.39' },
     run: ['node_modules/.bin/jest', '--config', 'jest.swc.json'],
-    prints: [],
+    prints: TESTS_PRINT,
   },
   {
-    name: 'Jest with ts-jest',
+    name: 'Jest with ts-jest, Nest 11',
     manager: 'npm',
     fixture: 'tests',
-    dependencies: { jest: '^30.0.0', 'ts-jest': '^29.4.0', '@types/jest': '^30.0.0', ...TYPES, ...NEW },
+    dependencies: {
+      ...NEST_11,
+      ...TESTING_11,
+      ...TYPES,
+      ...NEW,
+      jest: '^30.0.0',
+      'ts-jest': '^29.4.0',
+      '@types/jest': '^30.0.0',
+    },
     run: ['node_modules/.bin/jest', '--config', 'jest.ts.json'],
-    prints: [],
+    prints: TESTS_PRINT,
   },
-  {
-    name: 'Vitest 4',
-    manager: 'npm',
-    fixture: 'tests',
-    type: 'module',
-    dependencies: { vitest: '^4.0.0' },
-    run: ['node_modules/.bin/vitest', 'run', '--globals'],
-    prints: [],
-  },
+  vitest('Nest 11', { ...NEST_11, ...TESTING_11 }),
+  vitest('Nest 12', { ...NEST_12, ...TESTING_12 }),
 ];

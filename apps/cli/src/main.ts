@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runMercury } from './program';
 
 // Who reads no further, as `head`, wants no more.
@@ -5,4 +7,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
-void runMercury(process.argv.slice(2)).then((code) => process.exit(code));
+const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8')) as { version: string };
+void runMercury(process.argv.slice(2), version).then((code) => process.exit(code));

@@ -11,11 +11,17 @@ Exit codes: 0 done, 1 failed, 2 wrong command line or missing --yes, 3 nothing m
 
 /**
  * Runs one command line to its end. Never throws.
+ * @param version what `--version` answers.
  * @param findBroker called before a command that needs a broker: may set RABBITMQ_URL.
  */
-export async function runMercury(args: string[], findBroker = async (): Promise<void> => undefined): Promise<ExitCode> {
+export async function runMercury(
+  args: string[],
+  version: string,
+  findBroker = async (): Promise<void> => undefined,
+): Promise<ExitCode> {
   const signal = stopSignal();
   const program = new Command('mercury').description('Looks after a Mercury system.').exitOverride();
+  program.version(version, '-v, --version');
   program.addHelpText('after', AFTERWORD);
   let code: ExitCode = EXIT.ok;
   addDeadCommands(program, findBroker, signal, (ended) => (code = ended));
@@ -37,8 +43,14 @@ function isUsage(error: unknown): boolean {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof MercuryError) return `${error.code}: ${error.message}`;
+  if (error instanceof ConfigError) return `${error.code}: ${asTyped(error.problems.join('; '))}.`;
+  if (error instanceof MercuryError) return `${error.code}: ${asTyped(error.message)}`;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The library names its options, of which whoever types a command knows nothing. */
+function asTyped(text: string): string {
+  return text.replace(/\brabbitUrl\b/g, 'RABBITMQ_URL').replace(/\bqueueName\b/g, '--queue');
 }
 
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */

@@ -12,6 +12,7 @@ const NAMES = [
   '08-durability',
   '09-worker',
   '10-logger',
+  '11-golevelup',
 ];
 
 it('lists every example in reading order, with its roles and a line about it', async () => {
@@ -20,11 +21,11 @@ it('lists every example in reading order, with its roles and a line about it', a
     .map((line) => /^ {2}(\d\d-\w+) +(\w+(?:, \w+)+) {2,}(\S.*)$/.exec(line))
     .filter((row) => row !== null);
   expect(rows.map(([, name]) => name)).toEqual(NAMES);
-  expect(rows.at(-1)?.[2]).toBe('listen, send');
+  expect(rows.at(-1)?.[2]).toBe('app, order');
 });
 
 it.each([
-  [['nothing', 'send'], /There is no example "nothing"[^]*01-hello[^]*10-logger/],
+  [['nothing', 'send'], /There is no example "nothing"[^]*01-hello[^]*11-golevelup/],
   [['01-hello'], /Which role of 01-hello: receive or send/],
   [['01-hello', 'nobody'], /01-hello has no role "nobody", only: receive, send/],
 ])('answers %j with what there is, and exit code 1', async (args, answer) => {

@@ -1,4 +1,7 @@
 export { WorkerClient } from './tasks/worker-client';
+export { TaskClient, type ContractPutOptions, type TaskClientOptions } from './tasks/task-client';
+export { TaskContract, defineTask, type TaskContractOptions } from './tasks/contract';
+export type { PayloadClass, Sendable, StandardSchema } from './tasks/payload';
 export { Worker } from './tasks/worker';
 export {
   DEAD_LETTER_LIMITS,

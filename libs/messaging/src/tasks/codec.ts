@@ -239,7 +239,7 @@ export function isCountOf(value: unknown, most: number): value is number {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most;
 }
 
-function isTaskType(type: unknown): type is string {
+export function isTaskType(type: unknown): type is string {
   return isShortString(type) && type !== '';
 }
 

@@ -39,6 +39,11 @@ export class WorkerClient {
     return this.config.queueName;
   }
 
+  /** Whether it was started, or something was put. */
+  get isOpen(): boolean {
+    return this.publisher.isOpen;
+  }
+
   /** Why a `put` would fail now; undefined when it would succeed. For readiness checks. */
   get problem(): MercuryError | undefined {
     return this.publisher.problem;

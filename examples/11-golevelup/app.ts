@@ -3,11 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Controller, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { AmqpConnectionManager, RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import { WorkerClient, type JsonObject } from '@mercury/messaging';
 import { golevelupConnections } from '@mercury/messaging/golevelup';
-import { MessagingModule, TaskContext, TaskHandler, connectWorker } from '@mercury/messaging/nest';
+import { MessagingModule, TaskContext, TaskHandler } from '@mercury/messaging/nest';
 import { rabbitUrl as uri, untilCtrlC } from '../lesson';
 
 /** As such an application has it already: golevelup's subscriber hears what happens in the shop. */
@@ -66,10 +65,7 @@ class AppModule {}
 
 /** Hears events by golevelup and runs tasks by Mercury, all on the two connections of golevelup. */
 export default async function app(): Promise<void> {
-  const application = await NestFactory.create(AppModule, new FastifyAdapter(), { logger: ['warn', 'error'] });
-  connectWorker(application);
-  await application.startAllMicroservices();
-  await application.init();
+  const application = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
   console.log('Waiting for orders. To exit press Ctrl-C');
   await untilCtrlC();
   await application.close();

@@ -6,7 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AmqpConnectionManager, RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import { WorkerClient } from '@mercury/messaging';
 import { golevelupConnections } from '@mercury/messaging/golevelup';
-import { MessagingConnections, MessagingModule, TaskHandler, connectWorker } from '@mercury/messaging/nest';
+import { MessagingConnections, MessagingModule, TaskHandler } from '@mercury/messaging/nest';
 import { Rabbit, rabbitUrl, uniqueName } from '../support/rabbit';
 import { Collector } from '../support/until';
 
@@ -75,8 +75,6 @@ let app: NestFastifyApplication;
 
 beforeAll(async () => {
   app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter(), { logger: false });
-  connectWorker(app);
-  await app.startAllMicroservices();
   await app.init();
 });
 

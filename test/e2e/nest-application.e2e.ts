@@ -2,14 +2,7 @@ import { Controller, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Logger, WorkerClient, type JsonObject } from '@mercury/messaging';
-import {
-  MessagingConnections,
-  MessagingModule,
-  Readiness,
-  TaskHandler,
-  WorkerTransport,
-  connectWorker,
-} from '@mercury/messaging/nest';
+import { MessagingConnections, MessagingModule, Queues, TaskHandler } from '@mercury/messaging/nest';
 import { HealthModule } from '@mercury/messaging/nest/health';
 import { MetricsModule } from '@mercury/messaging/nest/metrics';
 import { Rabbit, rabbitUrl, uniqueName } from '../support/rabbit';
@@ -95,8 +88,6 @@ describe('an application that takes its time to initialise', () => {
     await using early = new WorkerClient({ rabbitUrl: rabbitUrl(), queueName: slowQueue, retryDelaysMs: LEVELS_MS });
     await early.put({}, { type: 'report' });
     const slow = await NestFactory.create(SlowModule, new FastifyAdapter(), { logger: ['error'] });
-    connectWorker(slow);
-    await slow.startAllMicroservices();
     await slow.listen(0, '127.0.0.1');
     expect(await order.atLeast(2)).toEqual(['database ready', 'task']);
     await slow.close();
@@ -106,19 +97,34 @@ describe('an application that takes its time to initialise', () => {
 
 describe('an application whose broker is away', () => {
   it('starts, and says that it is not ready and why', async () => {
-    @Module({ imports: [MessagingModule.forRoot({ rabbitUrl: 'amqp://127.0.0.1:1' }), HealthModule, MetricsModule] })
+    @Injectable()
+    class Reports {
+      @TaskHandler('report')
+      report(): void {}
+    }
+
+    @Module({
+      imports: [
+        MessagingModule.forRoot({ rabbitUrl: 'amqp://127.0.0.1:1' }),
+        MessagingModule.registerQueue({ name: 'reports' }),
+        HealthModule,
+        MetricsModule,
+      ],
+      providers: [Reports],
+    })
     class AwayModule {}
 
     const away = await NestFactory.create(AwayModule, new FastifyAdapter(), { logger: false });
-    connectWorker(away);
-    away.get(Readiness).watch('worker', away.get(WorkerTransport));
-    await away.startAllMicroservices();
     await away.listen(0, '127.0.0.1');
-    await until('the reason', () => /cannot be reached/.test(away.get(WorkerTransport).problem?.message ?? ''));
+    await until('the reason', () =>
+      /cannot be reached/.test(away.get(Queues).find('reports')?.worker.problem?.message ?? ''),
+    );
     const response = await fetch(`${await away.getUrl()}/health/ready`);
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ error: { worker: { code: 'BROKER_UNREACHABLE' } } });
+    expect(await response.json()).toMatchObject({ error: { 'worker reports': { code: 'BROKER_UNREACHABLE' } } });
     expect((await fetch(`${await away.getUrl()}/health/live`)).status).toBe(200);
+    const metrics = await (await fetch(`${await away.getUrl()}/metrics`)).text();
+    expect(metrics).toContain('mercury_worker_capacity{queue="reports"} 10');
     await away.close();
   });
 });

@@ -26,8 +26,7 @@ import {
   MessagingModule,
   TaskContext,
   TaskHandler,
-  WorkerTransport,
-  connectWorker,
+  HandlerWorker,
 } from '@mercury/messaging/nest';
 import { HealthModule } from '@mercury/messaging/nest/health';
 import { MetricsModule } from '@mercury/messaging/nest/metrics';
@@ -133,8 +132,6 @@ async function startApp(module: Type): Promise<INestApplication> {
   const started = await NestFactory.create(module, new FastifyAdapter(), { logger: ['error'] });
   started.useGlobalPipes(new ValidationPipe({ transform: true }));
   started.useGlobalFilters(new ShopClosedFilter());
-  connectWorker(started);
-  await started.startAllMicroservices();
   await started.init();
   return started;
 }
@@ -267,8 +264,8 @@ describe('two Nest applications in one process', () => {
     expect(await audited.atLeast(1)).toEqual([{ type: 'report' }]);
     await other.close();
 
-    expect(app.get(WorkerTransport).problem).toBeUndefined();
-    const settled = new Promise((resolve) => app.get(WorkerTransport).events.once('settled', resolve));
+    expect(app.get(HandlerWorker).problem).toBeUndefined();
+    const settled = new Promise((resolve) => app.get(HandlerWorker).events.once('settled', resolve));
     await client.put({ name: 'Ada', times: 1 }, { type: 'greet' });
     expect(await settled).toMatchObject({ outcome: { kind: 'success' } });
     await rabbit.deleteQueues(otherQueue, LEVELS_MS);

@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
-import { connectWorker, requestLimits } from '@mercury/messaging/nest';
+import { requestLimits } from '@mercury/messaging/nest';
 import type { ConsumerEnvironment } from './consumer.config';
 import { ConsumerModule } from './consumer.module';
 
@@ -21,8 +21,6 @@ export async function startConsumer(environment: ConsumerEnvironment): Promise<N
     { bufferLogs: true },
   );
   app.useLogger(app.get(Logger));
-  connectWorker(app);
-  await app.startAllMicroservices();
   await app.listen(environment.PORT, environment.HOST);
   return app;
 }

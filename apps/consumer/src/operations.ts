@@ -1,13 +1,13 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Logger } from '@mercury/messaging';
-import { Readiness, WorkerTransport } from '@mercury/messaging/nest';
+import { Readiness, HandlerWorker } from '@mercury/messaging/nest';
 import { Metrics } from '@mercury/messaging/nest/metrics';
 
 /** What this application watches and measures. */
 @Injectable()
 export class Operations implements OnModuleInit {
   constructor(
-    private readonly worker: WorkerTransport,
+    private readonly worker: HandlerWorker,
     private readonly bus: Logger,
     private readonly readiness: Readiness,
     private readonly metrics: Metrics,

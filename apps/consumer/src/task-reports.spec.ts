@@ -1,7 +1,7 @@
 import { FakeLink } from '../../../test/support/fake-link';
 import { Logger as NestLogger } from '@nestjs/common';
 import { Connection, Logger, type Outcome, type SettledAttempt, Worker } from '@mercury/messaging';
-import type { WorkerTransport } from '@mercury/messaging/nest';
+import type { HandlerWorker } from '@mercury/messaging/nest';
 import { TaskReports } from './task-reports';
 
 /** A connection that never comes: nothing here needs one. */
@@ -68,7 +68,7 @@ describe('TaskReports', () => {
     bus = new RecordedBus({ connections, name: 'logs' });
     worker = new QuietWorker({ connections, queueName: 'tasks' });
     // Of the transport they listen to the events only.
-    new TaskReports({ events: worker.events } as WorkerTransport, bus).onModuleInit();
+    new TaskReports({ events: worker.events } as HandlerWorker, bus).onModuleInit();
   });
 
   it('tells a success as an info event', () => {

@@ -1,6 +1,6 @@
 import { Injectable, Logger as NestLogger, type OnModuleInit } from '@nestjs/common';
 import { Logger, type SettledAttempt } from '@mercury/messaging';
-import { WorkerTransport } from '@mercury/messaging/nest';
+import { HandlerWorker } from '@mercury/messaging/nest';
 
 /** Tells the event bus how tasks end: each finished one as `info`, each dead one as `critical`. */
 @Injectable()
@@ -9,7 +9,7 @@ export class TaskReports implements OnModuleInit {
   private unsent = 0;
 
   constructor(
-    private readonly worker: WorkerTransport,
+    private readonly worker: HandlerWorker,
     private readonly bus: Logger,
   ) {}
 

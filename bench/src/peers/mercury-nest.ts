@@ -8,7 +8,7 @@ import { Order } from './order';
 import type { OnTask, Peer, Target } from './peer';
 
 const { WorkerClient } = built.messaging();
-const { MessagingModule, TaskHandler, WorkerTransport, connectWorker } = built.messagingInNest();
+const { HandlerWorker, MessagingModule, TaskHandler } = built.messagingInNest();
 
 let tell: OnTask = () => undefined;
 
@@ -35,9 +35,7 @@ export const peer: Peer = {
     const app = await NestFactory.create(moduleWith(target, capacity), new FastifyAdapter(), {
       logger: ['error', 'warn'],
     });
-    connectWorker(app);
-    const ready = new Promise<void>((resolve) => app.get(WorkerTransport).on('ready', resolve));
-    await app.startAllMicroservices();
+    const ready = new Promise<void>((resolve) => app.get(HandlerWorker).events.once('ready', resolve));
     await app.init();
     await ready;
     return { close: () => app.close() };

@@ -65,6 +65,10 @@ export class Publisher {
     this.keeper ??= this.startKeeper();
   }
 
+  get isOpen(): boolean {
+    return this.keeper !== undefined;
+  }
+
   /** Why a publish would not succeed now; undefined when it would. */
   get problem(): MercuryError | undefined {
     if (this.connection.problem) return this.connection.problem;

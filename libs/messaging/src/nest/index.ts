@@ -3,10 +3,18 @@ import './peers';
 export { MessagingModule } from './messaging.module';
 export { KEY_STORE, KeyStoreModule, type KeyStoreOptions } from './key-store.module';
 export { MessagingConnections } from './messaging.connections';
-export type { MessagingModuleAsyncOptions, MessagingModuleOptions } from './messaging.options';
-export { TaskHandler, type TaskHandlerOptions } from './task-handler.decorator';
-export { TaskContext } from './task.context';
-export { WorkerTransport } from './worker.transport';
+export type {
+  AsyncOptions,
+  MessagingModuleAsyncOptions,
+  MessagingModuleOptions,
+  QueueAsyncOptions,
+} from './messaging.options';
+export { InjectQueue, Queue, queueToken, type QueueOptions } from './queues/queue';
+export { Queues } from './queues/queues';
+export { HandlerWorker, WorkerTransport } from './queues/handler-worker';
+export { TaskHandler, type HandlerDecorator, type TaskHandlerOptions } from './handlers/task-handler.decorator';
+export { Schedule, type ScheduleDecoratorOptions } from './handlers/schedule.decorator';
+export { TaskContext } from './handlers/task.context';
 export { connectWorker } from './connect-worker';
 export { Readiness, type ReadinessCheck } from './readiness';
 export { requestLimits } from './request-limits';

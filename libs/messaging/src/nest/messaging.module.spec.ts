@@ -7,11 +7,10 @@ import { IsInt } from 'class-validator';
 import { until } from '../../../../test/support/until';
 import { Logger, Scheduler, WorkerClient, type JsonObject } from '../index';
 import { MemoryBroker, RecordingClient } from '../testing';
-import { connectWorker } from './connect-worker';
 import { MessagingConnections } from './messaging.connections';
 import { MessagingModule } from './messaging.module';
-import { TaskHandler } from './task-handler.decorator';
-import { TaskContext } from './task.context';
+import { TaskHandler } from './handlers/task-handler.decorator';
+import { TaskContext } from './handlers/task.context';
 
 class Report {
   @IsInt()
@@ -71,8 +70,6 @@ describe('an application on a MemoryBroker', () => {
     const testing = Test.createTestingModule({ imports: [AppModule] });
     const compiled = await testing.overrideProvider(MessagingConnections).useValue(broker.connect()).compile();
     app = compiled.createNestApplication(new FastifyAdapter(), { logger: false });
-    connectWorker(app);
-    await app.startAllMicroservices();
     await app.init();
     await broker.untilIdle();
   });

@@ -1,4 +1,5 @@
 import {
+  Inject,
   Logger as NestLogger,
   Module,
   type BeforeApplicationShutdown,
@@ -8,45 +9,54 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { DiscoveryModule, DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { EventBus } from '../bus/event-bus';
 import { Logger } from '../bus/logger';
 import { DeadLetters } from '../dead-letters/dead-letters';
-import { MercuryError } from '../errors';
+import { ConfigError, MercuryError } from '../errors';
 import { Scheduler } from '../schedules/scheduler';
+import { TaskClient } from '../tasks/task-client';
 import { Worker } from '../tasks/worker';
 import { WorkerClient } from '../tasks/worker-client';
+import { HandlerExplorer } from './handlers/handler-explorer';
+import { Handlers } from './handlers/handlers';
 import { MessagingConnections } from './messaging.connections';
 import {
   MESSAGING_OPTIONS,
   loggerOptionsOf,
-  schedulerOptionsOf,
-  workerOptionsOf,
   type MessagingModuleAsyncOptions,
   type MessagingModuleOptions,
+  type QueueAsyncOptions,
 } from './messaging.options';
-import { WorkerTransport } from './worker.transport';
+import { HandlerWorker } from './queues/handler-worker';
+import { QueueModule } from './queues/queue.module';
+import type { Queue, QueueOptions } from './queues/queue';
+import { Queues } from './queues/queues';
+import { RegisteredTaskClient } from './queues/registered-task-client';
+
+/** What is injected by its class is of the queue of `forRoot`. */
+const ofRoot = (
+  provide: typeof WorkerClient | typeof HandlerWorker | typeof DeadLetters | typeof Scheduler,
+  part: (queue: Queue) => unknown,
+): Provider => ({
+  provide,
+  inject: [Queues],
+  useFactory: ({ root }: Queues) => part(root),
+});
 
 const PROVIDERS: Provider[] = [
   MessagingConnections,
-  WorkerTransport,
+  Queues,
+  HandlerExplorer,
+  Handlers,
+  ofRoot(WorkerClient, ({ client }) => client),
+  ofRoot(HandlerWorker, ({ worker }) => worker),
+  ofRoot(DeadLetters, ({ deadLetters }) => deadLetters),
+  ofRoot(Scheduler, ({ scheduler }) => scheduler),
   {
-    provide: WorkerClient,
-    inject: [MESSAGING_OPTIONS, MessagingConnections],
-    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
-      new WorkerClient(workerOptionsOf(options, connections)),
-  },
-  {
-    provide: DeadLetters,
-    inject: [MESSAGING_OPTIONS, MessagingConnections],
-    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
-      new DeadLetters(workerOptionsOf(options, connections)),
-  },
-  {
-    provide: Scheduler,
-    inject: [MESSAGING_OPTIONS, MessagingConnections],
-    useFactory: (options: MessagingModuleOptions, connections: MessagingConnections) =>
-      new Scheduler(schedulerOptionsOf(options, connections)),
+    provide: TaskClient,
+    inject: [Queues, MessagingConnections],
+    useFactory: (queues: Queues, connections: MessagingConnections) => new RegisteredTaskClient(queues, connections),
   },
   {
     provide: Logger,
@@ -57,8 +67,8 @@ const PROVIDERS: Provider[] = [
 ];
 
 /**
- * Makes WorkerClient, DeadLetters, Scheduler, Logger, WorkerTransport and MessagingConnections injectable everywhere in the
- * application, and starts and stops the Scheduler and the application's own providers that extend Worker or Logger.
+ * Makes TaskClient, Logger, MessagingConnections and the parts of each queue injectable everywhere in the application. With the application it
+ * starts and stops the workers of all queues that have handlers, the schedulers, and the application's own providers that extend Worker or Logger.
  */
 @Module({ imports: [DiscoveryModule] })
 export class MessagingModule
@@ -68,13 +78,14 @@ export class MessagingModule
 
   constructor(
     private readonly discovery: DiscoveryService,
-    private readonly transport: WorkerTransport,
-    private readonly client: WorkerClient,
-    private readonly deadLetters: DeadLetters,
-    private readonly scheduler: Scheduler,
+    private readonly modules: ModulesContainer,
+    private readonly queues: Queues,
+    private readonly handlers: Handlers,
     private readonly connections: MessagingConnections,
+    @Inject(MESSAGING_OPTIONS) private readonly options: MessagingModuleOptions,
   ) {}
 
+  /** Once in an application. @throws ConfigError `CONFIG_INVALID`, when the application starts. */
   static forRoot(options: MessagingModuleOptions): DynamicModule {
     return moduleWith([{ provide: MESSAGING_OPTIONS, useValue: options }], []);
   }
@@ -84,30 +95,55 @@ export class MessagingModule
     return moduleWith([{ provide: MESSAGING_OPTIONS, inject, useFactory }], imports);
   }
 
-  /** Before anything starts: the transport does so in its own hook, which comes before that of this module. */
+  /** Registers work queues, in any module, as often as there are some. `@InjectQueue(name)` injects a `Queue`, everywhere. */
+  static registerQueue(...queues: readonly QueueOptions[]): DynamicModule {
+    return QueueModule.with(queues.map((queue) => ({ name: queue.name, useFactory: () => queue })));
+  }
+
+  static registerQueueAsync(...queues: readonly QueueAsyncOptions[]): DynamicModule {
+    return QueueModule.with(queues);
+  }
+
+  /** Before anything starts. */
   onModuleInit(): void {
-    this.transport.events.on('problem', (problem) => this.log.warn(problem.message));
-    this.client.events.on('problem', (problem) => this.log.warn(problem.message));
-    this.deadLetters.events.on('problem', (problem) => this.log.warn(problem.message));
+    const roots = [...this.modules.values()].filter(({ metatype }) => metatype === MessagingModule);
+    if (roots.length > 1) {
+      throw new ConfigError('MessagingModule', [
+        'forRoot is called more than once: call it once, and registerQueue for each queue',
+      ]);
+    }
+    for (const { worker, client, deadLetters, scheduler } of this.queues.all) {
+      for (const { events } of [worker, client, deadLetters, scheduler]) this.tellProblemsOf(events);
+    }
+    if (this.options.handlers !== false) this.handlers.connect();
   }
 
   /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
   onApplicationBootstrap(): void {
     for (const worker of this.ownWorkers()) {
-      worker.events.on('problem', (problem) => this.log.warn(problem.message));
+      this.tellProblemsOf(worker.events);
       void worker.start().catch((error: unknown) => this.tell(error));
     }
-    this.startScheduler();
+    for (const queue of this.queues.all) {
+      // What is wrong is told by the events and by `problem`; the worker goes on trying.
+      if (queue.hasHandlers) void queue.worker.start().catch(() => undefined);
+      this.startScheduler(queue.scheduler);
+    }
     for (const logger of this.ownLoggers()) {
-      logger.events.on('problem', (problem) => this.log.warn(problem.message));
+      this.tellProblemsOf(logger.events);
       void logger.start().catch((error: unknown) => this.tell(error));
     }
   }
 
   /** While HTTP still answers: take no more tasks, finish those that run. */
   async beforeApplicationShutdown(): Promise<void> {
-    const workers = this.ownWorkers().map((worker) => worker.stop());
-    await Promise.all([this.scheduler.stop(), this.transport.close(), ...workers]);
+    const { all } = this.queues;
+    const stopping = [
+      ...all.map(({ scheduler }) => scheduler),
+      ...all.map(({ worker }) => worker),
+      ...this.ownWorkers(),
+    ];
+    await Promise.all(stopping.map((each) => each.stop()));
   }
 
   /** Nest's last hook: HTTP is closed and nobody publishes any more. */
@@ -117,22 +153,27 @@ export class MessagingModule
         instance instanceof Logger ||
         instance instanceof EventBus ||
         instance instanceof WorkerClient ||
+        instance instanceof TaskClient ||
         instance instanceof DeadLetters,
     );
-    await Promise.all(stoppable.map((instance) => instance.stop()));
+    const ofQueues = this.queues.all.flatMap(({ client, deadLetters }) => [client, deadLetters]);
+    await Promise.all([...stoppable, ...ofQueues].map((each) => each.stop()));
     await this.connections.close();
   }
 
-  private startScheduler(): void {
-    const { events, queueName } = this.scheduler;
-    events.on('problem', (problem) => this.log.warn(problem.message));
+  private startScheduler(scheduler: Scheduler): void {
+    const { events, queueName } = scheduler;
     events.on('leading', () => this.log.log(`Enqueues the schedules of queue "${queueName}" from now on`));
     events.on('standby', () => this.log.log(`Leaves the schedules of queue "${queueName}" to another replica`));
     events.on('enqueued', ({ id }) => this.log.debug(`Enqueued ${id}`));
     events.on('missed', ({ schedule, first, last }) =>
       this.log.warn(`Ticks of schedule "${schedule}" were missed: ${first.toISOString()} to ${last.toISOString()}`),
     );
-    void this.scheduler.start().catch((error: unknown) => this.tell(error));
+    void scheduler.start().catch((error: unknown) => this.tell(error));
+  }
+
+  private tellProblemsOf(events: { on(name: 'problem', listener: (problem: MercuryError) => void): unknown }): void {
+    events.on('problem', (problem) => this.log.warn(problem.message));
   }
 
   /** Stopped while it still connects is no error. */
@@ -141,7 +182,8 @@ export class MessagingModule
   }
 
   private ownWorkers(): Worker[] {
-    return this.instances().filter((instance): instance is Worker => instance instanceof Worker);
+    const isOwn = (instance: unknown) => instance instanceof Worker && !(instance instanceof HandlerWorker);
+    return this.instances().filter((instance): instance is Worker => isOwn(instance));
   }
 
   /** A plain Logger only publishes; one that extends it listens. */
@@ -162,6 +204,16 @@ function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imp
     global: true,
     imports,
     providers: [...options, ...PROVIDERS],
-    exports: [MESSAGING_OPTIONS, MessagingConnections, WorkerTransport, WorkerClient, DeadLetters, Scheduler, Logger],
+    exports: [
+      MESSAGING_OPTIONS,
+      MessagingConnections,
+      Queues,
+      TaskClient,
+      HandlerWorker,
+      WorkerClient,
+      DeadLetters,
+      Scheduler,
+      Logger,
+    ],
   };
 }

@@ -1,35 +1,53 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { Connections } from '../broker/connection';
 import type { EventBusOptions } from '../bus/options';
-import type { SchedulerOptions } from '../schedules/options';
 import type { ScheduleOptions } from '../schedules/schedule';
 import type { WorkerOptions } from '../tasks/options';
+import type { QueueOptions } from './queues/queue';
 
 export const MESSAGING_OPTIONS = Symbol('mercury.options');
 
 const DEFAULT_QUEUE = 'tasks';
 const DEFAULT_LOGGER = 'logs';
 
-/** Everything but the broker (`rabbitUrl`, or `connections`) has a default. */
+/** Everything but the broker (`rabbitUrl`, or `connections`) has a default; what is said of tasks is the default of all queues. */
 export interface MessagingModuleOptions extends Partial<WorkerOptions> {
+  /** @deprecated Register queues with `registerQueue`. The queue of the injectable WorkerClient, DeadLetters and Scheduler. Default `tasks`. */
+  queueName?: string;
+  /** Whether this program executes tasks with its handlers. Default true; false for one that only puts them. */
+  handlers?: boolean;
   /** Exchange of the injectable Logger. Default `logs`. */
   loggerName?: string;
   /** Tasks to put at certain times, once per tick however many replicas run. Default: none. */
   schedules?: readonly ScheduleOptions[];
 }
 
-export interface MessagingModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+/** Options that are made of what Nest injects. */
+export interface AsyncOptions<Options> extends Pick<ModuleMetadata, 'imports'> {
   inject?: FactoryProvider['inject'];
-  useFactory: (...dependencies: never[]) => MessagingModuleOptions | Promise<MessagingModuleOptions>;
+  useFactory: (...dependencies: never[]) => Options | Promise<Options>;
 }
 
-export function workerOptionsOf(options: MessagingModuleOptions, connections: Connections): WorkerOptions {
-  const { rabbitUrl: _url, tls: _tls, link: _link, loggerName: _logger, schedules: _schedules, ...worker } = options;
-  return { queueName: DEFAULT_QUEUE, ...worker, connections };
+export type MessagingModuleAsyncOptions = AsyncOptions<MessagingModuleOptions>;
+
+export interface QueueAsyncOptions extends AsyncOptions<Omit<QueueOptions, 'name'>> {
+  name: string;
 }
 
-export function schedulerOptionsOf(options: MessagingModuleOptions, connections: Connections): SchedulerOptions {
-  return { ...workerOptionsOf(options, connections), schedules: options.schedules ?? [] };
+export function workerOptionsOf(
+  options: MessagingModuleOptions,
+  connections: Connections,
+): WorkerOptions & Pick<MessagingModuleOptions, 'schedules'> {
+  const {
+    rabbitUrl: _url,
+    tls: _tls,
+    link: _link,
+    loggerName: _logger,
+    handlers: _handlers,
+    queueName,
+    ...worker
+  } = options;
+  return { ...worker, queueName: queueName ?? DEFAULT_QUEUE, connections };
 }
 
 export function loggerOptionsOf(options: MessagingModuleOptions, connections: Connections): EventBusOptions {

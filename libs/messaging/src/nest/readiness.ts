@@ -15,7 +15,7 @@ export interface ReadinessCheck {
 /** What has to work before this process should get traffic. It is never ready once shutdown has begun. */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
-  private readonly watched = new Map<string, Watched>();
+  private readonly watched = new Map<string, { what: Watched; isInUse: () => boolean }>();
   private shuttingDown = false;
 
   get isShuttingDown(): boolean {
@@ -23,7 +23,16 @@ export class Readiness implements OnModuleDestroy {
   }
 
   watch(name: string, watched: Watched): void {
-    this.watched.set(name, watched);
+    this.watched.set(name, { what: watched, isInUse: () => true });
+  }
+
+  /**
+   * The same, where nobody watches it by another name.
+   * @param isInUse as long as it is not, it works.
+   */
+  watchUnlessKnown(name: string, watched: Watched, isInUse = () => true): void {
+    const isKnown = [...this.watched.values()].some(({ what }) => what === watched);
+    if (!isKnown) this.watched.set(name, { what: watched, isInUse });
   }
 
   /** From now on nobody should send anything here; what comes all the same is still answered. */
@@ -37,7 +46,8 @@ export class Readiness implements OnModuleDestroy {
   }
 
   check(): ReadinessCheck[] {
-    const checks = [...this.watched].map(([name, { problem }]): ReadinessCheck => {
+    const checks = [...this.watched].map(([name, { what, isInUse }]): ReadinessCheck => {
+      const problem = isInUse() ? what.problem : undefined;
       return problem ? { name, problem: { code: problem.code, message: problem.message } } : { name };
     });
     if (this.shuttingDown) {

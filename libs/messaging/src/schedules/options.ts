@@ -8,7 +8,7 @@ export interface SchedulerOptions extends Omit<WorkerClientOptions, 'publishTime
 }
 
 export interface ResolvedScheduler extends ResolvedClient {
-  readonly schedules: readonly Schedule[];
+  readonly schedules: Schedule[];
 }
 
 /** @throws ConfigError `CONFIG_INVALID`, with every problem. */

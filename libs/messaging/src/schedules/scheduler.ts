@@ -1,4 +1,5 @@
 import { closeChannel, type Connection } from '../broker/connection';
+import { refuse } from '../checks';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from '../broker/topology';
 import { BrokerError, brokerProblem, isHopeless, stopped, type MercuryError } from '../errors';
@@ -9,6 +10,7 @@ import { Enqueueing } from './enqueueing';
 import type { SchedulerEvents } from './events';
 import { Leadership } from './leadership';
 import { resolveScheduler, type ResolvedScheduler, type SchedulerOptions } from './options';
+import { schedulesOf, type ScheduleOptions } from './schedule';
 import type { ScheduleState } from './schedule-state';
 
 const AGAIN_CAP_MS = 5_000;
@@ -59,11 +61,30 @@ export class Scheduler {
       tell: (problem) => this.tell(problem),
       inTime: (work) => this.inTime(work),
     });
-    if (this.hasWork) this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The scheduler is not started.');
+    if (this.hasSchedules) this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The scheduler is not started.');
   }
 
   get queueName(): string {
     return this.config.queueName;
+  }
+
+  /**
+   * Adds a schedule. All replicas should have the same.
+   * @throws ConfigError `CONFIG_INVALID`, also once it was started: then ticks of it may be missing already.
+   */
+  add(schedule: ScheduleOptions): void {
+    const problems: string[] = [];
+    const { schedules, maxPayloadBytes } = this.config;
+    const [checked] = schedulesOf([schedule], maxPayloadBytes, problems);
+    if (this.starting) problems.push('the scheduler is started');
+    if (schedules.some(({ name }) => name === schedule.name)) problems.push('name is that of another schedule');
+    refuse(`Schedule ${JSON.stringify(schedule.name)}`, problems);
+    if (checked) schedules.push(checked);
+    this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The scheduler is not started.');
+  }
+
+  get hasSchedules(): boolean {
+    return this.config.schedules.length > 0;
   }
 
   /** Whether this replica is the one that enqueues now. */
@@ -73,7 +94,7 @@ export class Scheduler {
 
   /** Why this replica could not enqueue now; undefined when it could, or does. For readiness checks. */
   get problem(): MercuryError | undefined {
-    if (!this.hasWork) return undefined;
+    if (!this.hasSchedules) return undefined;
     return this.currentProblem ?? this.connection.problem;
   }
 
@@ -85,7 +106,7 @@ export class Scheduler {
    */
   start(): Promise<void> {
     if (this.stopping) return Promise.reject(stopped('scheduler'));
-    this.starting ??= this.hasWork ? this.begin() : Promise.resolve();
+    this.starting ??= this.hasSchedules ? this.begin() : Promise.resolve();
     return this.starting;
   }
 
@@ -97,10 +118,6 @@ export class Scheduler {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-
-  private get hasWork(): boolean {
-    return this.config.schedules.length > 0;
   }
 
   /** For everything: a leader that is cut off from its queue must be cut off from enqueueing, too. */
@@ -200,7 +217,7 @@ export class Scheduler {
     // Not even asked for by a scheduler that was never started: asking opens it.
     if (this.running) this.connection.events.off('failed', this.onProblem);
     await this.broker.close();
-    if (this.hasWork) this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The scheduler is stopped.');
+    if (this.hasSchedules) this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The scheduler is stopped.');
   }
 
   private async declare(): Promise<void> {

@@ -1,5 +1,5 @@
 import { BadRequestException, HttpException, UnprocessableEntityException } from '@nestjs/common';
-import { DiscardTask, RetryTask } from '../errors';
+import { DiscardTask, RetryTask } from '../../errors';
 import { HandlerCall } from './handler-call';
 
 const first = new Error('the reason');

@@ -1,8 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { HttpException } from '@nestjs/common';
-import { DiscardTask, RetryTask } from '../errors';
-import { noteHeld } from '../tasks/execution';
-import type { Task } from '../tasks/task';
+import { DiscardTask, RetryTask } from '../../errors';
+import { noteHeld } from '../../tasks/execution';
+import type { Task } from '../../tasks/task';
 
 /** Boxed, because anything can be thrown, also nothing. */
 export interface Thrown {
@@ -10,8 +9,8 @@ export interface Thrown {
 }
 
 /**
- * One call of a handler through Nest, and what it has really come to: an exception filter may answer a failure with a value, a
- * Promise or another error, and Nest then tells only that.
+ * One call of a handler through Nest, and what it has really come to: an exception filter or an interceptor may answer a failure with a
+ * value, and Nest then tells only that.
  */
 export class HandlerCall {
   private stage: 'guards' | 'pipes' | 'handler' = 'guards';
@@ -19,12 +18,24 @@ export class HandlerCall {
 
   constructor(private readonly task?: Task) {}
 
-  pipesBegin(): void {
-    this.stage = 'pipes';
+  /** Why it has failed so far; undefined where it has not. */
+  get reason(): Thrown | undefined {
+    return this.first;
   }
 
+  /** Whether it has got as far as the method itself. */
+  get isInHandler(): boolean {
+    return this.stage === 'handler';
+  }
+
+  pipesBegin(): void {
+    if (this.stage === 'guards') this.stage = 'pipes';
+  }
+
+  /** An interceptor may call the handler again: what counts is its last call. */
   handlerBegins(): void {
     this.stage = 'handler';
+    this.first = undefined;
   }
 
   /** Its synchronous beginning is over, which took so long. */
@@ -51,9 +62,6 @@ export class HandlerCall {
     return filtered;
   }
 }
-
-/** The call that the current asynchronous chain belongs to. */
-export const currentCall = new AsyncLocalStorage<HandlerCall>();
 
 /** What the application's own ValidationPipe throws: another attempt would read the same payload. */
 function isRefusedInput(error: unknown): error is HttpException {

@@ -1,9 +1,9 @@
 import { Controller } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { WorkerClient } from '../tasks/worker-client';
-import { MemoryBroker } from '../testing';
-import { MessagingConnections, MessagingModule, TaskHandler, WorkerTransport, connectWorker } from '.';
+import { WorkerClient } from '../../tasks/worker-client';
+import { MemoryBroker } from '../../testing';
+import { MessagingConnections, MessagingModule, TaskHandler, HandlerWorker } from '..';
 
 @Controller()
 class Reports {
@@ -23,11 +23,9 @@ it('a method that holds the event loop is told with its type, though guards and 
   const compiled = await testing.overrideProvider(MessagingConnections).useValue(broker.connect()).compile();
   const app = compiled.createNestApplication(new FastifyAdapter());
   try {
-    connectWorker(app);
-    await app.startAllMicroservices();
     await app.init();
     const problems: string[] = [];
-    app.get(WorkerTransport).events.on('problem', ({ code, message }) => problems.push(`${code} ${message}`));
+    app.get(HandlerWorker).events.on('problem', ({ code, message }) => problems.push(`${code} ${message}`));
     await app.get(WorkerClient).put({}, { type: 'long' });
     await broker.untilIdle();
     expect(problems).toEqual([expect.stringMatching(/^LOOP_HELD A handler of "long" held the event loop for 8\.0 s/)]);

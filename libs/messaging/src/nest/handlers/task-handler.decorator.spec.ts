@@ -24,18 +24,17 @@ import type { Message } from 'amqplib';
 import { Type } from 'class-transformer';
 import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
-import { FakeLink } from '../../../../test/support/fake-link';
-import { Connection } from '../broker/connection';
-import { DiscardTask, RetryTask } from '../errors';
-import { execute, type TaskRunner } from '../tasks/execution';
-import type { Outcome } from '../tasks/outcome';
-import { Slot } from '../tasks/slots';
-import { connectWorker } from './connect-worker';
-import { MessagingConnections } from './messaging.connections';
-import { MessagingModule } from './messaging.module';
-import { TASK_TRANSPORT, TaskHandler } from './task-handler.decorator';
+import { FakeLink } from '../../../../../test/support/fake-link';
+import { Connection } from '../../broker/connection';
+import { DiscardTask, RetryTask } from '../../errors';
+import { execute, type TaskRunner } from '../../tasks/execution';
+import type { Outcome } from '../../tasks/outcome';
+import { Slot } from '../../tasks/slots';
+import { MessagingConnections } from '../messaging.connections';
+import { MessagingModule } from '../messaging.module';
+import { TaskHandler } from './task-handler.decorator';
 import { TaskContext } from './task.context';
-import { WorkerTransport } from './worker.transport';
+import { HandlerWorker } from '../queues/handler-worker';
 
 class Guest {
   @IsString()
@@ -212,7 +211,7 @@ class Failures {
 type Lookup = { runnerOf(type: string): TaskRunner | undefined };
 
 let app: INestApplication;
-let transport: WorkerTransport;
+let transport: HandlerWorker;
 const warnings: unknown[] = [];
 
 beforeAll(async () => {
@@ -224,15 +223,13 @@ beforeAll(async () => {
   const testing = Test.createTestingModule({ imports, controllers: [Greetings, Failures] });
   const module = await testing.overrideProvider(MessagingConnections).useValue(connections).compile();
   app = module.createNestApplication(new FastifyAdapter(), { logger: false });
-  connectWorker(app);
-  await app.startAllMicroservices();
   await app.init();
-  transport = app.get(WorkerTransport);
+  transport = app.get(HandlerWorker);
 });
 beforeEach(() => (seen.length = 0));
 afterAll(() => app.close());
 
-const runnerOf = (type: string) => transport.unwrap<Lookup>().runnerOf(type);
+const runnerOf = (type: string) => (transport as unknown as Lookup).runnerOf(type);
 
 async function outcomeOf(body: object): Promise<Outcome> {
   const content = Buffer.from(JSON.stringify(body));
@@ -304,8 +301,8 @@ describe('@TaskHandler', () => {
   });
 
   it('is refused twice for one type', () => {
-    const add = () => transport.addHandler('greet', async () => of(undefined), false, { [TASK_TRANSPORT]: true });
-    expect(add).toThrow('for the type "greet"');
+    const add = () => transport.addHandler('greet', '@TaskHandler("greet") of Others.greet', { run: () => undefined });
+    expect(add).toThrow(/for the type "greet" of queue "tasks": .*Greetings\.greet and .*Others\.greet/);
   });
 
   it.each(['upstream', 'guarded'])(

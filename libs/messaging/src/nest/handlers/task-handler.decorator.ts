@@ -1,61 +1,55 @@
-import { SetMetadata, UsePipes, applyDecorators } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
-import { catchError, isObservable, throwError } from 'rxjs';
-import type { TaskRunner } from '../tasks/execution';
-import { currentCall } from './handler-call';
-import { PayloadPipe } from './payload.pipe';
+import { defineHandler, type TaskRules } from './handler-definition';
+import { TaskContract } from '../../tasks/contract';
 
-/** Handlers with this transport id are registered with WorkerTransport and with no other microservice of the app. */
-export const TASK_TRANSPORT = Symbol('mercury.tasks');
-
-/** How tasks of this type are attempted. Defaults: those of the module. */
-export type TaskHandlerOptions = Omit<TaskRunner, 'run'>;
-
-/** What WorkerTransport finds with a handler; without the mark it is one of other transports, whose pattern names none. */
-export interface TaskHandlerExtras extends TaskHandlerOptions {
-  readonly [TASK_TRANSPORT]?: true;
+/** How tasks of a type are attempted, and of which queue they are. */
+export interface TaskHandlerOptions extends TaskRules {
+  /** Default: the only queue of the application. */
+  queue?: string;
 }
 
+/** For a method whose first parameter, if it has one, takes the payload. */
+export type HandlerDecorator<Payload> = <Method extends (payload: Payload, ...others: never[]) => unknown>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method>,
+) => void;
+
 /**
- * Makes a controller's method the handler of one task type. `@Payload()` gives it the payload, validated when its type
- * is a class with class-validator decorators; `@Ctx()` gives it the TaskContext. Guards, pipes, interceptors and
- * exception filters work as on any Nest handler.
+ * Makes a method of a provider or a controller the handler of one task type. It starts with the application. `@Payload()` gives the method
+ * the payload, validated when its type is a class with class-validator decorators; `@Ctx()` gives it the TaskContext. Guards, pipes,
+ * interceptors and exception filters work as on any Nest handler.
  *
  * Return: success. Throw `DiscardTask`: dead letter now. Throw `RetryTask` or anything else: another attempt, as long
  * as there are any. A payload that fails validation is a dead letter at once, code `INVALID_PAYLOAD`. An exception filter
  * may throw `DiscardTask` or `RetryTask` to decide what follows a failure; whatever else it does, the attempt has failed. An
  * interceptor that answers without calling the handler has done the task's work: that is a success.
  */
-export function TaskHandler(type: string, options: TaskHandlerOptions = {}): MethodDecorator {
-  const extras: TaskHandlerExtras = { ...options, [TASK_TRANSPORT]: true };
-  return applyDecorators(
-    NotedByCall,
-    SetMetadata(TASK_TRANSPORT, true),
-    MessagePattern(type, TASK_TRANSPORT, extras),
-    UsePipes(PayloadPipe),
-  );
-}
-
-/** Lets the call know that its handler has begun, and what fails inside the Observable that it returned. */
-const NotedByCall: MethodDecorator = (_target, _name, descriptor: PropertyDescriptor): void => {
-  const method = descriptor.value as (...args: unknown[]) => unknown;
-  const noted = function (this: unknown, ...args: unknown[]): unknown {
-    const call = currentCall.getStore();
-    call?.handlerBegins();
-    const beganAtMs = performance.now();
-    const result = method.apply(this, args);
-    call?.handlerPaused(performance.now() - beganAtMs);
-    if (!call || !isObservable(result)) return result;
-    return result.pipe(
-      catchError((error: unknown) => {
-        call.failed(error);
-        return throwError(() => error);
-      }),
+export function TaskHandler(type: string, options?: TaskHandlerOptions): MethodDecorator;
+/**
+ * Makes a method the handler of a contract, of its queue. The compiler checks the first parameter; the payload is checked before guards
+ * and pipes see it.
+ */
+export function TaskHandler<Sent extends object, Received>(
+  contract: TaskContract<Sent, Received>,
+  options?: TaskRules,
+): HandlerDecorator<Received>;
+export function TaskHandler(
+  typeOrContract: string | TaskContract<object, unknown>,
+  { queue, ...rules }: TaskHandlerOptions = {},
+): MethodDecorator {
+  const contract = typeOrContract instanceof TaskContract ? typeOrContract : undefined;
+  const type = contract?.type ?? (typeOrContract as string);
+  return (target, name, descriptor) =>
+    defineHandler(
+      {
+        decorator: `@TaskHandler(${JSON.stringify(type)})`,
+        type,
+        queue: contract?.queue ?? queue,
+        contract,
+        rules,
+      },
+      target,
+      name,
+      descriptor,
     );
-  };
-  Object.defineProperty(noted, 'name', { value: method.name });
-  for (const key of Reflect.getMetadataKeys(method)) {
-    Reflect.defineMetadata(key, Reflect.getMetadata(key, method), noted);
-  }
-  descriptor.value = noted;
-};
+}

@@ -1,13 +1,31 @@
-import { Module } from '@nestjs/common';
+import { Module, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { Queues } from '../queues/queues';
 import { Readiness } from '../readiness';
 import { HealthController } from './health.controller';
 
-/** `/health/live` and `/health/ready`, alike in every application. What is not ready is logged by what watches it, once. */
+/**
+ * `/health/live` and `/health/ready`, alike in every application: all queues of the application, and what it watches itself. What is not
+ * ready is logged by what watches it, once.
+ */
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
   providers: [Readiness],
   exports: [Readiness],
 })
-export class HealthModule {}
+export class HealthModule implements OnApplicationBootstrap {
+  constructor(
+    private readonly readiness: Readiness,
+    @Optional() private readonly queues?: Queues,
+  ) {}
+
+  /** Behind what the application watches by its own names. */
+  onApplicationBootstrap(): void {
+    for (const { name, client, worker, scheduler, hasHandlers } of this.queues?.all ?? []) {
+      if (hasHandlers) this.readiness.watchUnlessKnown(`worker ${name}`, worker);
+      if (scheduler.hasSchedules) this.readiness.watchUnlessKnown(`schedules ${name}`, scheduler);
+      this.readiness.watchUnlessKnown(`client ${name}`, client, () => client.isOpen);
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { ENTRY_PROVIDER_WATERMARK } from '@nestjs/common/constants';
+import { Payload } from '@nestjs/microservices';
+import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants';
+import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum';
+import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory';
+import { isObservable, catchError, throwError } from 'rxjs';
+import { ConfigError } from '../../errors';
+import type { ScheduleOptions } from '../../schedules/schedule';
+import type { TaskContract } from '../../tasks/contract';
+import type { TaskRunner } from '../../tasks/execution';
+import { PayloadPipe } from './payload.pipe';
+import { CALL, TaskContext } from './task.context';
+
+/** How tasks of this type are attempted. Defaults: those of the queue. */
+export type TaskRules = Omit<TaskRunner, 'run'>;
+
+/** What a decorator says of a method: which tasks it executes. */
+export interface HandlerDefinition {
+  /** As it stands in the source. */
+  readonly decorator: string;
+  readonly type: string;
+  /** Undefined: the only queue that the application has. */
+  readonly queue: string | undefined;
+  readonly contract: TaskContract<object, unknown> | undefined;
+  readonly rules: TaskRules;
+  /** At which times tasks of the type are put, if the method says so itself. */
+  readonly schedule?: Pick<ScheduleOptions, 'name' | 'cron' | 'timeZone' | 'missed'>;
+}
+
+const DEFINITIONS = Symbol('mercury.handlers');
+
+/** Of a method, before Nest makes anything of it. */
+export function definitionsOf(method: object): readonly HandlerDefinition[] {
+  return (Reflect.getOwnMetadata(DEFINITIONS, method) as HandlerDefinition[] | undefined) ?? [];
+}
+
+/** All classes that have a handler, wherever they are used: one that is in no module is told. */
+export const classesWithHandlers = new Set<abstract new (...args: never[]) => unknown>();
+
+/** The type of a parameter that Nest does not know, behind those of the method: the context, so that the method's call knows whose it is. */
+const CALL_PARAM = 90;
+
+interface ParamMetadata {
+  index: number;
+  pipes: unknown[];
+}
+
+/**
+ * Makes a method a handler.
+ * @throws ConfigError `CONFIG_INVALID` on what is no method of instances.
+ */
+export function defineHandler(
+  definition: HandlerDefinition,
+  target: object,
+  name: string | symbol,
+  descriptor: PropertyDescriptor | undefined,
+): void {
+  const isMethod = typeof descriptor?.value === 'function' && typeof target !== 'function' && typeof name === 'string';
+  if (!isMethod) {
+    const owner = typeof target === 'function' ? target.name : target.constructor.name;
+    throw new ConfigError(definition.decorator, [`${owner}.${String(name)} is no method of its instances`]);
+  }
+  const known = definitionsOf(descriptor.value as object);
+  if (known.length === 0) {
+    descriptor.value = noted(
+      descriptor.value as Method,
+      prepareParams(target, name, definition.contract === undefined),
+    );
+    classesWithHandlers.add(target.constructor as never);
+    // So that enhancers of the application which are made for each request are made for this class, too.
+    Reflect.defineMetadata(ENTRY_PROVIDER_WATERMARK, true, target.constructor);
+  }
+  Reflect.defineMetadata(DEFINITIONS, [...known, definition], descriptor.value as object);
+}
+
+/** Returns the index of the parameter behind all others. */
+function prepareParams(target: object, name: string, isChecked: boolean): number {
+  const { constructor } = target;
+  const has = () =>
+    (Reflect.getMetadata(PARAM_ARGS_METADATA, constructor, name) ?? {}) as Record<string, ParamMetadata>;
+  // As with every handler of Nest's microservices.
+  if (Object.keys(has()).length === 0) Payload()(target, name, 0);
+  // Those of a method that this one overrides are prepared already.
+  const params = Object.entries(has()).filter(([key]) => !key.startsWith(`${CALL_PARAM}:`));
+  const prepared = params.map(([key, param]): [string, ParamMetadata] => {
+    const pipes = param.pipes.filter((pipe) => !(pipe instanceof PayloadPipe));
+    const isPayload = key.startsWith(`${RpcParamtype.PAYLOAD}:`);
+    return [key, { ...param, pipes: isPayload && isChecked ? [new PayloadPipe(), ...pipes] : pipes }];
+  });
+  const index = Math.max(...params.map(([, param]) => param.index)) + 1;
+  const call = { index, data: undefined, pipes: [] };
+  Reflect.defineMetadata(
+    PARAM_ARGS_METADATA,
+    { ...Object.fromEntries(prepared), [`${CALL_PARAM}:${index}`]: call },
+    constructor,
+    name,
+  );
+  return index;
+}
+
+/** Gives parameters their values; Nest asks for them when the pipes begin. */
+export class HandlerParams extends RpcParamsFactory {
+  override exchangeKeyForValue(type: number, data: unknown, args: unknown[]): unknown {
+    const [, context] = args;
+    if (type !== CALL_PARAM) return super.exchangeKeyForValue(type, data as string | undefined, args);
+    (context as TaskContext)[CALL]?.pipesBegin();
+    return context;
+  }
+}
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/** Lets the call know that its handler has begun, and how it failed. */
+function noted(method: Method, callIndex: number): Method {
+  const handler = function (this: unknown, ...args: unknown[]): unknown {
+    const context = args[callIndex];
+    const call = context instanceof TaskContext ? context[CALL] : undefined;
+    // Called by somebody else, such as a test.
+    if (!call) return method.apply(this, args);
+    call.handlerBegins();
+    const beganAtMs = performance.now();
+    try {
+      const result = method.apply(this, args.slice(0, callIndex));
+      call.handlerPaused(performance.now() - beganAtMs);
+      const onError = (error: unknown) => call.failed(error);
+      if (result instanceof Promise) result.catch(onError);
+      return isObservable(result)
+        ? result.pipe(catchError((error: unknown) => (onError(error), throwError(() => error))))
+        : result;
+    } catch (error) {
+      call.failed(error);
+      throw error;
+    }
+  };
+  Object.defineProperty(handler, 'name', { value: method.name });
+  for (const key of Reflect.getMetadataKeys(method)) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, method), handler);
+  }
+  return handler;
+}

@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { ExternalContextCreator, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
+import type { Module } from '@nestjs/core/injector/module';
+import { ConfigError } from '../../errors';
+import { classesWithHandlers, definitionsOf, type HandlerDefinition } from './handler-definition';
+import { HandlerProxy } from './handler-proxy';
+
+/** A handler that was found, ready to be called. */
+export interface FoundHandler {
+  readonly definition: HandlerDefinition;
+  /** Decorator, class and method, for people. */
+  readonly place: string;
+  readonly proxy: (onFiltered: (filtered: Error, reason: unknown) => void) => HandlerProxy;
+}
+
+type Prototype = Record<string, unknown>;
+
+/** What is in a module of any application of this process. */
+const placed = new WeakSet<object>();
+
+/** Finds the handlers of an application: the decorated methods of its providers and controllers. */
+@Injectable()
+export class HandlerExplorer {
+  private readonly scanner = new MetadataScanner();
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly creator: ExternalContextCreator,
+  ) {}
+
+  /** @throws ConfigError `CONFIG_INVALID` for a handler in a guard, pipe, interceptor or filter: nobody would call it. */
+  explore(): FoundHandler[] {
+    const found: FoundHandler[] = [];
+    const seen = new Set<object>();
+    for (const host of this.modules.values()) {
+      for (const wrapper of host.injectables.values()) this.refuseEnhancer(wrapper);
+      for (const wrapper of [...host.providers.values(), ...host.controllers.values()]) {
+        // One instance under several names has its handlers once.
+        if (wrapper.isAlias || (wrapper.instance && seen.has(wrapper.instance))) continue;
+        if (wrapper.instance) seen.add(wrapper.instance);
+        found.push(...this.handlersOf(wrapper as InstanceWrapper<object>, host));
+      }
+    }
+    return found;
+  }
+
+  /** Handlers that are loaded and in no module: nobody would call them. A test may have a part of an application. */
+  strangers(): { place: string }[] {
+    const isTest = [...this.modules.values()].some(({ name }) => name === 'RootTestModule');
+    if (isTest) return [];
+    return [...classesWithHandlers]
+      .filter((type) => !placed.has(type.prototype as object))
+      .flatMap((type) => [...this.definedIn(type.prototype as Prototype, type.name)]);
+  }
+
+  private *handlersOf(wrapper: InstanceWrapper<object>, host: Module): Generator<FoundHandler> {
+    const prototype = prototypeOf(wrapper);
+    if (!prototype) return;
+    for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) placed.add(at);
+    for (const { definition, name, place } of this.definedIn(prototype, prototype.constructor.name)) {
+      const proxy: FoundHandler['proxy'] = (onFiltered) =>
+        new HandlerProxy(this.creator, { name, wrapper, host }, onFiltered);
+      yield { definition, place, proxy };
+    }
+  }
+
+  private *definedIn(
+    prototype: Prototype,
+    owner: string,
+  ): Generator<{ definition: HandlerDefinition; name: string; place: string }> {
+    for (const name of this.scanner.getAllMethodNames(prototype)) {
+      for (const definition of definitionsOf(prototype[name] as object)) {
+        yield { definition, name, place: `${definition.decorator} of ${owner}.${name}` };
+      }
+    }
+  }
+
+  private refuseEnhancer(wrapper: InstanceWrapper): void {
+    const prototype = prototypeOf(wrapper);
+    if (!prototype) return;
+    const [handler] = this.definedIn(prototype, prototype.constructor.name);
+    if (!handler) return;
+    throw new ConfigError(handler.place, ['its class is a guard, pipe, interceptor or filter: make it a provider']);
+  }
+}
+
+function prototypeOf({ instance, metatype }: InstanceWrapper): Prototype | undefined {
+  const made =
+    typeof instance === 'object' && instance !== null ? (Object.getPrototypeOf(instance) as Prototype | null) : null;
+  const declared = (metatype as { prototype?: Prototype } | null)?.prototype;
+  return made ?? declared;
+}

@@ -1,0 +1,135 @@
+import 'reflect-metadata';
+import { Injectable, Module, UseGuards, type ModuleMetadata } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { MemoryBroker } from '../../testing';
+import { MessagingModule, TaskHandler, type Queue } from '..';
+
+const QUEUES = [{ name: 'emails' }, { name: 'invoices' }] as const;
+
+function program(metadata: ModuleMetadata) {
+  @Module(metadata)
+  class AppModule {}
+  return AppModule;
+}
+
+const connected = () => MessagingModule.forRoot({ connections: new MemoryBroker().connect() });
+
+@Injectable()
+class Mails {
+  @TaskHandler('mail', { queue: 'emails' })
+  send(): void {}
+}
+
+class Stray {
+  @TaskHandler('stray', { queue: 'emails' })
+  run(): void {}
+}
+
+describe('an application does not start', () => {
+  class Twice {
+    @TaskHandler('mail', { queue: 'emails' })
+    again(): void {}
+  }
+  class Nowhere {
+    @TaskHandler('x', { queue: 'nowhere' })
+    run(): void {}
+  }
+  class Unnamed {
+    @TaskHandler('x')
+    run(): void {}
+  }
+  @Injectable()
+  class HandlingGuard extends class {
+    canActivate(): boolean {
+      return true;
+    }
+  } {
+    @TaskHandler('guard', { queue: 'emails' })
+    run(): void {}
+  }
+  @Injectable()
+  class Guarded {
+    @UseGuards(HandlingGuard)
+    anything(): void {}
+  }
+
+  const many = () => [connected(), MessagingModule.registerQueue(...QUEUES)];
+
+  it.each<[string, () => ModuleMetadata, RegExp]>([
+    [
+      'with two handlers for one type',
+      () => ({ imports: many(), providers: [Mails, Twice] }),
+      /two handlers for the type "mail" of queue "emails": .*Mails\.send and .*Twice\.again/,
+    ],
+    [
+      'with a handler for a queue that it has not',
+      () => ({ imports: many(), providers: [Nowhere] }),
+      /Nowhere\.run: there is no queue "nowhere": registered are emails, invoices/,
+    ],
+    [
+      'with a handler that could be of any of its queues',
+      () => ({ imports: many(), providers: [Unnamed] }),
+      /Unnamed\.run: which queue is it of\? .*registered are emails, invoices/,
+    ],
+    [
+      'with a handler in a guard',
+      () => ({ imports: many(), providers: [Guarded] }),
+      /HandlingGuard\.run: its class is a guard, pipe, interceptor or filter/,
+    ],
+    [
+      'with handlers that are loaded and in no module',
+      () => ({ imports: many(), providers: [Mails] }),
+      new RegExp(`of ${Stray.name}.run.*: their classes are in no module`),
+    ],
+    ['with forRoot twice', () => ({ imports: [connected(), connected()] }), /forRoot is called more than once/],
+    [
+      'with a queue that is registered twice',
+      () => ({ imports: [...many(), MessagingModule.registerQueue({ name: 'emails', capacity: 1 })] }),
+      /the queue "emails" is registered twice/,
+    ],
+    [
+      'with a queue and no forRoot',
+      () => ({ imports: [MessagingModule.registerQueue(QUEUES[0])] }),
+      /needs MessagingModule\.forRoot/,
+    ],
+    [
+      'with options that cannot be',
+      () => ({ imports: [connected(), MessagingModule.registerQueue({ name: 'emails', capacity: 0 })] }),
+      /capacity must be a whole number/,
+    ],
+  ])('%s', async (_what, metadata, message) => {
+    const starting = NestFactory.createApplicationContext(program(metadata()), { logger: false, abortOnError: false });
+    await expect(starting).rejects.toThrow(message);
+  });
+
+  it('but does as a program that only puts tasks, or in a test that has a part of it', async () => {
+    const root = MessagingModule.forRoot({ connections: new MemoryBroker().connect(), handlers: false });
+    const puts = await NestFactory.createApplicationContext(program({ imports: [root] }), { logger: false });
+    await puts.close();
+    const part = await Test.createTestingModule({ imports: many(), providers: [Mails] }).compile();
+    await part.init();
+    expect(part.get<Queue>('mercury.queue emails').worker.types).toEqual(['mail']);
+    await part.close();
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'a static method',
+      () => {
+        class Static {
+          @TaskHandler('x') static run(): void {}
+        }
+        return Static;
+      },
+      /Static\.run is no method of its instances/,
+    ],
+    [
+      'no method',
+      () => TaskHandler('x')(Mails.prototype, 'none', undefined as never),
+      /Mails\.none is no method of its instances/,
+    ],
+  ])('whose handler is %s: the class cannot even be loaded', (_what, load, message) => {
+    expect(load).toThrow(message);
+  });
+});

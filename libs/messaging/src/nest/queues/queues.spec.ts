@@ -1,0 +1,264 @@
+import 'reflect-metadata';
+import {
+  Controller,
+  Inject,
+  Injectable,
+  Module,
+  Scope,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+  type ModuleMetadata,
+} from '@nestjs/common';
+import { APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { IsInt } from 'class-validator';
+import { TaskClient, WorkerClient, defineTask } from '../../index';
+import { MemoryBroker } from '../../testing';
+import { InjectQueue, MessagingModule, Queue, Queues, Schedule, TaskContext, TaskHandler } from '..';
+
+class Invoice {
+  @IsInt()
+  orderId!: number;
+}
+
+const InvoiceRun = defineTask('invoice.run', { queue: 'invoices', payload: Invoice });
+const QUEUES = [
+  { name: 'emails', capacity: 20 },
+  { name: 'invoices', capacity: 2, maxAttempts: 2 },
+] as const;
+
+let done: string[];
+let broker: MemoryBroker;
+let undo: (() => Promise<void>)[];
+
+beforeEach(() => {
+  done = [];
+  broker = new MemoryBroker();
+  undo = [];
+});
+afterEach(async () => {
+  for (const each of undo.reverse()) await each();
+});
+
+/** An application as a program has it. */
+function program(metadata: ModuleMetadata) {
+  @Module(metadata)
+  class AppModule {}
+  return AppModule;
+}
+
+const connected = () => MessagingModule.forRoot({ connections: broker.connect() });
+
+async function start(metadata: ModuleMetadata) {
+  const app = await NestFactory.create(program(metadata), new FastifyAdapter(), { logger: false });
+  undo.push(() => app.close());
+  await app.init();
+  return app;
+}
+
+@Injectable()
+class Mails {
+  @TaskHandler('mail', { queue: 'emails' })
+  send(@Payload() { to }: { to: string }): void {
+    done.push(`mail to ${to}`);
+  }
+}
+
+@Injectable()
+class Invoices {
+  constructor(@InjectQueue('emails') private readonly emails: Queue) {}
+
+  @TaskHandler(InvoiceRun)
+  async run(@Payload() invoice: Invoice, @Ctx() { task }: TaskContext): Promise<void> {
+    done.push(`${invoice.constructor.name} ${invoice.orderId} attempt ${task.attempt} of ${task.queue}`);
+    if (task.attempt === 1) throw new Error('again');
+    await this.emails.client.put({ to: 'Ada' }, { type: 'mail' });
+  }
+}
+
+describe('an application with several queues', () => {
+  it('runs the tasks of each with the handlers of its providers, on one pair of connections', async () => {
+    const app = await start({
+      imports: [connected(), MessagingModule.registerQueue(...QUEUES)],
+      providers: [Mails, Invoices],
+    });
+    await app.get(TaskClient).put(InvoiceRun, { orderId: 4711 });
+    await broker.advance(1_000);
+    await broker.untilIdle();
+    expect(done).toEqual(['Invoice 4711 attempt 1 of invoices', 'Invoice 4711 attempt 2 of invoices', 'mail to Ada']);
+    const queues = app.get(Queues).all.map(({ name, worker }) => [name, worker.capacity, worker.types]);
+    expect(queues).toEqual([
+      ['tasks', 10, []],
+      ['emails', 20, ['mail']],
+      ['invoices', 2, ['invoice.run']],
+    ]);
+  });
+
+  it('has them registered in feature modules, too, with options that are made of what is injected', async () => {
+    const CAPACITY = Symbol('capacity');
+    @Module({ providers: [{ provide: CAPACITY, useValue: 3 }], exports: [CAPACITY] })
+    class Settings {}
+    const invoices = MessagingModule.registerQueueAsync({
+      name: 'invoices',
+      imports: [Settings],
+      inject: [CAPACITY],
+      useFactory: (capacity: number) => ({ capacity }),
+    });
+    @Module({ imports: [invoices], providers: [Invoices] })
+    class InvoicesModule {}
+    @Module({ imports: [MessagingModule.registerQueue({ name: 'emails' })], providers: [Mails] })
+    class MailsModule {}
+    const app = await start({ imports: [connected(), InvoicesModule, MailsModule] });
+    expect(app.get<Queue>('mercury.queue invoices', { strict: false }).worker.capacity).toBe(3);
+    await app.get(TaskClient).put(InvoiceRun, { orderId: 1 });
+    await broker.advance(1_000);
+    await broker.untilIdle();
+    expect(done).toHaveLength(3);
+  });
+
+  it('takes what forRoot says of tasks for those that say nothing else', async () => {
+    const root = MessagingModule.forRoot({ connections: broker.connect(), capacity: 7, maxAttempts: 3 });
+    const app = await start({ imports: [root, MessagingModule.registerQueue(...QUEUES, { name: 'others' })] });
+    const { all } = app.get(Queues);
+    expect(all.map(({ worker }) => worker.capacity)).toEqual([7, 20, 2, 7]);
+    expect(all.map(({ worker }) => worker.rules.policy.maxAttempts)).toEqual([3, 3, 2, 3]);
+  });
+
+  it('gives handlers that name no queue the only one', async () => {
+    @Injectable()
+    class Any {
+      @TaskHandler('any')
+      any(): void {
+        done.push('any');
+      }
+    }
+    const app = await start({ imports: [connected(), MessagingModule.registerQueue(QUEUES[0])], providers: [Any] });
+    await app.get<Queue>('mercury.queue emails').client.put({}, { type: 'any' });
+    await broker.untilIdle();
+    expect(done).toEqual(['any']);
+  });
+
+  it('drains them all when it is closed', async () => {
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    @Injectable()
+    class Slow {
+      @TaskHandler('slow', { queue: 'emails' })
+      async slow(): Promise<void> {
+        await ended;
+        done.push('slow');
+      }
+    }
+    const app = await start({ imports: [connected(), MessagingModule.registerQueue(...QUEUES)], providers: [Slow] });
+    const { client, worker } = app.get<Queue>('mercury.queue emails');
+    const started = new Promise((resolve) => worker.events.once('started', resolve));
+    await client.put({}, { type: 'slow' });
+    await started;
+    const closed = app.close();
+    end();
+    await closed;
+    expect(done).toEqual(['slow']);
+    await expect(client.put({}, { type: 'slow' })).rejects.toMatchObject({ code: 'PUBLISH_NOT_SENT' });
+  });
+
+  it('starts as an application context, without HTTP', async () => {
+    const AppModule = program({ imports: [connected(), MessagingModule.registerQueue(...QUEUES)], providers: [Mails] });
+    const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+    undo.push(() => app.close());
+    await app.get<Queue>('mercury.queue emails').client.put({ to: 'Bo' }, { type: 'mail' });
+    await broker.untilIdle();
+    expect(done).toEqual(['mail to Bo']);
+  });
+});
+
+describe('a schedule on a method', () => {
+  it('runs it at each tick, as a task of its queue', async () => {
+    @Injectable()
+    class Chasing {
+      @Schedule('every-hour', '0 * * * *', { queue: 'invoices' })
+      chase(@Ctx() { task }: TaskContext): void {
+        done.push(`${task.type} ${task.queue} ${task.id}`);
+      }
+    }
+    broker = new MemoryBroker(new Date('2026-03-01T10:59:00Z'));
+    await start({ imports: [connected(), MessagingModule.registerQueue(...QUEUES)], providers: [Chasing] });
+    await broker.untilIdle();
+    await broker.advance(3_600_000);
+    expect(done).toEqual(['every-hour invoices every-hour@2026-03-01T11:00:00.000Z']);
+  });
+});
+
+describe('a handler', () => {
+  const contexts: unknown[] = [];
+
+  @Injectable()
+  class Guard implements CanActivate {
+    canActivate(context: ExecutionContext): boolean {
+      done.push(`${context.getType()} guard of ${context.getClass().name}.${context.getHandler().name}`);
+      return true;
+    }
+  }
+
+  @Injectable({ scope: Scope.REQUEST })
+  class PerTask {
+    constructor(
+      @Inject(REQUEST) readonly request: { getPattern(): string; getData(): unknown; getContext(): unknown },
+    ) {
+      contexts.push(request.getContext());
+    }
+  }
+
+  it.each(['providers', 'controllers'] as const)(
+    'of %s has the guards of its class, by their own classes',
+    async (kind) => {
+      @Injectable()
+      @Controller()
+      @UseGuards(Guard)
+      class Guarded {
+        @TaskHandler('guarded')
+        handle(): void {
+          done.push('handled');
+        }
+      }
+      const app = await start({ imports: [connected()], [kind]: [Guarded] });
+      await app.get(WorkerClient).put({}, { type: 'guarded' });
+      await broker.untilIdle();
+      expect(done).toEqual(['rpc guard of Guarded.handle', 'handled']);
+    },
+  );
+
+  it.each(['providers', 'controllers'] as const)('of %s in the scope of its task is made for each', async (kind) => {
+    @Injectable()
+    @Controller()
+    class Scoped {
+      constructor(@Inject(PerTask) private readonly perTask: PerTask) {}
+
+      @TaskHandler('scoped')
+      handle(): void {
+        done.push(`${this.perTask.request.getPattern()} ${JSON.stringify(this.perTask.request.getData())}`);
+      }
+    }
+    contexts.length = 0;
+    const parts =
+      kind === 'providers' ? { providers: [PerTask, Scoped] } : { providers: [PerTask], controllers: [Scoped] };
+    const app = await start({ imports: [connected()], ...parts });
+    for (const number of [1, 2]) await app.get(WorkerClient).put({ number }, { type: 'scoped' });
+    await broker.untilIdle();
+    expect(done.sort()).toEqual(['scoped {"number":1}', 'scoped {"number":2}']);
+    expect(contexts).toEqual([expect.any(TaskContext), expect.any(TaskContext)]);
+  });
+
+  it('has the guards of the application that are made for each request', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class RequestGuard extends Guard {}
+    const app = await start({
+      imports: [connected(), MessagingModule.registerQueue(QUEUES[0])],
+      providers: [Mails, { provide: APP_GUARD, useClass: RequestGuard }],
+    });
+    await app.get<Queue>('mercury.queue emails').client.put({ to: 'Cy' }, { type: 'mail' });
+    await broker.untilIdle();
+    expect(done).toEqual(['rpc guard of Mails.send', 'mail to Cy']);
+  });
+});

@@ -1,4 +1,5 @@
 import { ackTimeoutProblem } from '../broker/ack-timeout';
+import type { Connection } from '../broker/connection';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { Delivery } from '../broker/deliveries';
 import type { ClientEvents } from '../broker/events';
@@ -107,6 +108,14 @@ export abstract class Worker<Body = JsonObject> {
   /** The longest that any handler may take, in milliseconds. */
   protected longestTimeoutMs(): number {
     return this.config.handlerTimeoutMs;
+  }
+
+  /** Binds the queue to where else its messages come from. Here: nowhere. Runs each time that the queue is declared. */
+  protected async bind(_connection: Connection): Promise<void> {}
+
+  /** Each delivery before anything else looks at it. Here: as it is. */
+  protected received(delivery: Delivery): Delivery {
+    return delivery;
   }
 
   /** How many tasks run now. */
@@ -230,7 +239,8 @@ export abstract class Worker<Body = JsonObject> {
       });
   }
 
-  private async execute(delivery: Delivery, slot: Slot, isAlone = false): Promise<void> {
+  private async execute(arrived: Delivery, slot: Slot, isAlone = false): Promise<void> {
+    const delivery = this.received(arrived);
     const { message } = delivery;
     // Its own handler held the loop for longer than the connection bears: that was an attempt, which failed.
     const lost = this.leaving.signal.aborted ? undefined : this.loop.lostAttemptOf(message, this.context);
@@ -290,5 +300,6 @@ export abstract class Worker<Body = JsonObject> {
     const { consuming } = this.broker.connections;
     await consuming.untilConnected(this.stopped.signal);
     await declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch);
+    await this.bind(consuming);
   }
 }

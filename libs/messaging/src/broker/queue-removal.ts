@@ -7,6 +7,7 @@ import { deadQueueOf, delayQueueOf, dueQueueOf, retryQueueOf, suspectQueueOf } f
 export interface QueueContent {
   /** Whether there is any of them. */
   isThere: boolean;
+  /** Of the one that has most. */
   consumerCount: number;
   /** That wait: now, for another attempt, for their time, or as suspects. */
   waitingCount: number;
@@ -34,7 +35,8 @@ export async function contentOf(
   const there = counts.filter((each) => each !== undefined);
   return {
     isThere: there.length > 0 || dead !== undefined,
-    consumerCount: counts.at(-1)?.consumerCount ?? 0,
+    // Of any: a worker that runs a suspect alone has paused the work queue meanwhile.
+    consumerCount: Math.max(0, ...there.map(({ consumerCount }) => consumerCount)),
     waitingCount: there.reduce((sum, { messageCount }) => sum + messageCount, 0),
     deadCount: dead?.messageCount ?? 0,
   };

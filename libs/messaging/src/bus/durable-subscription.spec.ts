@@ -292,6 +292,8 @@ describe('a durable subscription', () => {
     expect(subscribe(ORDERS, { durable: 'billing', capacity: 0 })).toThrow('capacity');
     expect(subscribe(ORDERS, { durable: 'billing', unbind: ORDERS })).toThrow('unbind');
     expect(subscribe([{ key: 'x'.repeat(256) }], { durable: 'billing' })).toThrow('255 bytes');
+    const direct = open('direct', 'logs');
+    expect(() => direct.subscribe(ORDERS, () => undefined, { durable: 'billing' })).toThrow('"order.*" is a pattern');
   });
 
   it('has one set of bindings in a program: another is an error that says so', async () => {

@@ -192,9 +192,11 @@ export class EventBus {
     };
   }
 
-  /** Two versions of a subscription in one program would take turns with its bindings. */
+  /** What would get nothing, or what another subscription of this program would undo. */
   private conflictsOf(bindings: readonly Binding[], { durable, unbind = [] }: DurableSubscriptionOptions): string[] {
     const problems: string[] = [];
+    const pattern = this.kind === 'direct' && bindings.find(({ key = '' }) => /(^|\.)[*#](\.|$)/.test(key));
+    if (pattern) problems.push(`"${pattern.key}" is a pattern, and gets nothing of a direct bus: make it a topic bus`);
     const others = [...this.subscriptions].filter((each) => each instanceof WorkingSubscription);
     const isOther = (each: WorkingSubscription) =>
       each.options.durable === durable && namesOf(each.bindings).join() !== namesOf(bindings).join();

@@ -96,7 +96,7 @@ describe('a durable subscription', () => {
     expect(heard[0]?.task.signal.aborted).toBe(false);
   });
 
-  it('tries again after a retry level, with the same key, id and headers, and buries after the last attempt', async () => {
+  it('tries again after a retry level, with the same key, id and headers, then buries it', async () => {
     const { heard } = await billing(() => Promise.reject(new Error('no ledger')), { maxAttempts: 2 });
     const mails = await billing(undefined, { durable: 'mails' });
     await publisher.publish('order.paid', { n: 1 }, { headers: { shop: 7 } });

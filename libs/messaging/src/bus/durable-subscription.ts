@@ -5,6 +5,7 @@ import type { Events } from '../events';
 import type { WorkerEvents } from '../tasks/events';
 import type { WorkerOptions } from '../tasks/options';
 import type { Task } from '../tasks/task';
+import type { TaskSource } from '../tasks/task-source';
 import { Worker } from '../tasks/worker';
 import { asTask, keyOf } from './arrival';
 import { durableQueueOf } from './options';
@@ -52,7 +53,9 @@ export interface DurableHost extends SubscriptionHost {
 
 /** A named subscription whose queue stays: a worker, whose tasks are events. */
 export class WorkingSubscription implements DurableSubscription {
+  readonly queueName: string;
   readonly ready: Promise<void>;
+  private readonly source: BusSource;
   private readonly worker: EventWorker;
   private readonly bindingAgain: NodeJS.Timeout;
   private closing: Promise<void> | undefined;
@@ -63,7 +66,11 @@ export class WorkingSubscription implements DurableSubscription {
     handler: (event: DurableEvent) => unknown,
     readonly options: DurableSubscriptionOptions,
   ) {
-    this.worker = new EventWorker(host, bindings, handler, options);
+    const { durable, unbind = [], ...rules } = options;
+    this.queueName = durableQueueOf(host.exchange, durable);
+    this.source = new BusSource(host, this.queueName, bindings, unbind);
+    const workerOptions = { ...rules, connections: host.connections, queueName: this.queueName };
+    this.worker = new EventWorker(workerOptions, this.source, handler);
     this.worker.events.on('problem', (problem) => host.onProblem(problem));
     // Closed before it was ready is no failure, as with a temporary one.
     this.ready = this.worker.start().catch((problem: MercuryError) => {
@@ -72,11 +79,7 @@ export class WorkingSubscription implements DurableSubscription {
     // Told as a problem, too: who does not wait for it must not die of it.
     this.ready.catch(() => undefined);
     // An exchange that is deleted and declared again has lost its bindings, and tells nobody: binding again is harmless.
-    this.bindingAgain = setInterval(() => void this.worker.bindAgain(), BIND_AGAIN_MS);
-  }
-
-  get queueName(): string {
-    return this.worker.queueName;
+    this.bindingAgain = setInterval(() => void this.bindAgain(), BIND_AGAIN_MS);
   }
 
   get events(): Events<WorkerEvents> {
@@ -92,39 +95,30 @@ export class WorkingSubscription implements DurableSubscription {
     this.closing ??= this.worker.stop().finally(() => this.host.onClosed(this));
     return this.closing;
   }
-}
-
-class EventWorker extends Worker {
-  private readonly unbind: readonly Binding[];
-
-  constructor(
-    private readonly host: DurableHost,
-    private readonly bindings: readonly Binding[],
-    private readonly onEvent: (event: DurableEvent) => unknown,
-    { durable, unbind = [], ...rules }: DurableSubscriptionOptions,
-  ) {
-    super({ ...rules, connections: host.connections, queueName: durableQueueOf(host.exchange, durable) });
-    this.unbind = unbind;
-  }
-
-  override handler(task: Task): unknown {
-    const { headers, body: data } = task;
-    return this.onEvent({ key: keyOf(headers), data, headers, task });
-  }
 
   /** Never rejects. While the connection is lost there is nothing to do: with the next one it is bound anyway. */
-  async bindAgain(): Promise<void> {
-    const { consuming } = this.host.connections;
+  private async bindAgain(): Promise<void> {
+    const { consuming } = this.host;
     if (!consuming.connected) return;
     try {
-      await this.bind(consuming);
+      await this.source.bind(consuming);
     } catch (cause) {
       if (consuming.connected) this.events.emit('problem', brokerProblem('Cannot bind; trying again', cause));
     }
   }
+}
 
-  protected override async bind(connection: Connection): Promise<void> {
-    const { queueName, host } = this;
+/** The bus, as where the tasks of a worker come from. */
+class BusSource implements TaskSource {
+  constructor(
+    private readonly host: DurableHost,
+    private readonly queueName: string,
+    private readonly bindings: readonly Binding[],
+    private readonly unbind: readonly Binding[],
+  ) {}
+
+  async bind(connection: Connection): Promise<void> {
+    const { host, queueName } = this;
     const channel = await connection.openChannel();
     try {
       await host.declareExchange(channel);
@@ -138,7 +132,22 @@ class EventWorker extends Worker {
     }
   }
 
-  protected override received(delivery: Delivery): Delivery {
+  received(delivery: Delivery): Delivery {
     return { ...delivery, message: asTask(delivery.message, this.host.exchange) };
+  }
+}
+
+class EventWorker extends Worker {
+  constructor(
+    options: WorkerOptions,
+    source: TaskSource,
+    private readonly onEvent: (event: DurableEvent) => unknown,
+  ) {
+    super(options, source);
+  }
+
+  override handler(task: Task): unknown {
+    const { headers, body: data } = task;
+    return this.onEvent({ key: keyOf(headers), data, headers, task });
   }
 }

@@ -1,5 +1,4 @@
 import { ackTimeoutProblem } from '../broker/ack-timeout';
-import type { Connection } from '../broker/connection';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { Delivery } from '../broker/deliveries';
 import type { ClientEvents } from '../broker/events';
@@ -22,6 +21,7 @@ import { Settlement, type Run } from './settlement';
 import { Slots, type Slot } from './slots';
 import { BURIED, Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
+import type { TaskSource } from './task-source';
 
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
@@ -38,6 +38,8 @@ const BROKER_ANSWER_MS = 3_000;
 export abstract class Worker<Body = JsonObject> {
   readonly events = new Events<WorkerEvents>();
   private readonly config: ResolvedWorker;
+  /** Private also at run time: the name is free for whoever extends a worker. */
+  readonly #source: TaskSource | undefined;
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
   private readonly settlement: Settlement;
@@ -62,8 +64,12 @@ export abstract class Worker<Body = JsonObject> {
   private running: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
-  /** @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does. */
-  constructor(options: WorkerOptions) {
+  /**
+   * @param source where else its tasks come from; a bus, for a durable subscription.
+   * @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does.
+   */
+  constructor(options: WorkerOptions, source?: TaskSource) {
+    this.#source = source;
     this.config = resolveWorker(options);
     const { publishTimeoutMs, queueName, keyStore, idempotencyTtlMs } = this.config;
     const onProblem = (problem: MercuryError) => this.events.emit('problem', problem);
@@ -108,14 +114,6 @@ export abstract class Worker<Body = JsonObject> {
   /** The longest that any handler may take, in milliseconds. */
   protected longestTimeoutMs(): number {
     return this.config.handlerTimeoutMs;
-  }
-
-  /** Binds the queue to where else its messages come from. Here: nowhere. Runs each time that the queue is declared. */
-  protected async bind(_connection: Connection): Promise<void> {}
-
-  /** Each delivery before anything else looks at it. Here: as it is. */
-  protected received(delivery: Delivery): Delivery {
-    return delivery;
   }
 
   /** How many tasks run now. */
@@ -240,7 +238,7 @@ export abstract class Worker<Body = JsonObject> {
   }
 
   private async execute(arrived: Delivery, slot: Slot, isAlone = false): Promise<void> {
-    const delivery = this.received(arrived);
+    const delivery = this.#source?.received(arrived) ?? arrived;
     const { message } = delivery;
     // Its own handler held the loop for longer than the connection bears: that was an attempt, which failed.
     const lost = this.leaving.signal.aborted ? undefined : this.loop.lostAttemptOf(message, this.context);
@@ -300,6 +298,6 @@ export abstract class Worker<Body = JsonObject> {
     const { consuming } = this.broker.connections;
     await consuming.untilConnected(this.stopped.signal);
     await declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch);
-    await this.bind(consuming);
+    await this.#source?.bind(consuming);
   }
 }

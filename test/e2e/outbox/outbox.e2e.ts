@@ -5,6 +5,8 @@ import { gate, until } from '../../support/until';
 import { Workbench } from '../../support/workbench';
 import { OUTBOX_TABLE, putLater, relay, relayOnce } from './outbox';
 
+const POOL = 'outbox';
+
 const bench = new Workbench([100]);
 let postgres: PostgresServer;
 let pool: Pool;
@@ -12,7 +14,7 @@ let tasks: WorkerClient;
 
 beforeAll(async () => {
   postgres = await PostgresServer.open((line) => process.stderr.write(`${line}\n`));
-  pool = new Pool({ connectionString: postgres.url });
+  pool = new Pool({ connectionString: postgres.url, application_name: POOL });
   // Idle connections that the server ends, as the tests make it do.
   pool.on('error', () => undefined);
   await pool.query(OUTBOX_TABLE);
@@ -73,7 +75,7 @@ describe('an outbox', () => {
     const dying = {
       put: async (body: object, options?: PutOptions) => {
         const id = await tasks.put(body, options);
-        await endOthers();
+        await endConnections();
         return id;
       },
     };
@@ -121,13 +123,10 @@ describe('an outbox', () => {
   });
 });
 
-/** Ends all connections to the database but its own. */
-async function endOthers(): Promise<void> {
+/** Ends all connections of the pool. */
+async function endConnections(): Promise<void> {
   const admin = new Client({ connectionString: postgres.url });
   await admin.connect();
-  await admin.query(
-    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()',
-    ['mercury'],
-  );
+  await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [POOL]);
   await admin.end();
 }

@@ -23,7 +23,7 @@ beforeAll(async () => {
 beforeEach(() => {
   tasks = bench.client();
 });
-afterEach(() => pool.query('TRUNCATE outbox'));
+afterEach(() => pool?.query('TRUNCATE outbox'));
 
 afterAll(async () => {
   await pool?.end();

@@ -130,7 +130,7 @@ export default tseslint.config(
   },
   {
     files: ['libs/messaging/src/**/*.ts'],
-    ignores: ['**/topology.ts', '**/event-bus.ts', '**/subscription.ts', '**/*.spec.ts'],
+    ignores: ['**/topology.ts', '**/event-bus.ts', '**/subscription.ts', '**/durable-subscription.ts', '**/*.spec.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

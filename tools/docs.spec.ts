@@ -22,3 +22,9 @@ describe('docs/message-lifecycle.md', () => {
     expect(readFileSync(join(projectRoot, file), 'utf8')).toContain(title);
   });
 });
+
+it('docs/outbox.md shows the code that is tested', () => {
+  const page = readFileSync(join(projectRoot, 'docs/outbox.md'), 'utf8');
+  const code = readFileSync(join(projectRoot, 'test/e2e/outbox/outbox.ts'), 'utf8');
+  expect(page).toContain(`\`\`\`ts\n${code}\`\`\`\n`);
+});

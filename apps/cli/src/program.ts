@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, MercuryError, printable } from '@mercury/messaging';
 import { addDeadCommands } from './dead.commands';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
+import { addSubscriptionCommands } from './subscription.commands';
 
 const SAME_SIGNAL_MS = 500;
 
@@ -25,6 +26,7 @@ export async function runMercury(
   program.addHelpText('after', AFTERWORD);
   let code: ExitCode = EXIT.ok;
   addDeadCommands(program, findBroker, signal, (ended) => (code = ended));
+  addSubscriptionCommands(program, findBroker, signal, (ended) => (code = ended));
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

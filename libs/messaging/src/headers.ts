@@ -11,6 +11,8 @@ export const HEADER = {
   errorCode: 'x-error-code',
   errorMessage: 'x-error-message',
   originQueue: 'x-origin-queue',
+  /** The key of an event in a durable subscription, where the routing key is the queue's after a retry. */
+  eventKey: 'x-event-key',
   publisher: 'x-publisher',
   sequence: 'x-sequence',
   history: 'x-history',

@@ -1,5 +1,6 @@
 import { describeChannels } from './channels';
 import { describeDeliveries } from './deliveries';
+import { describeDurableEvents } from './durable-events';
 import { environments } from './environment';
 import { describeEvents } from './events';
 import { Stage } from './stage';
@@ -19,5 +20,6 @@ describe.each(environments().map((environment) => [environment.name, environment
     describe('a task', () => describeTasks(stage));
     describeUpkeep(stage);
     describe('the event bus', () => describeEvents(stage));
+    describe('a durable subscription', () => describeDurableEvents(stage));
   },
 );

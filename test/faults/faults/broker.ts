@@ -1,3 +1,4 @@
+import { Events } from '../events';
 import type { Fault } from '../fault';
 import { letPass } from '../wait';
 
@@ -11,6 +12,7 @@ export const restartBroker: Fault = {
     const each = scene.amount(5, 1);
     const tasks = scene.amount(50_000, 3_000);
     const crew = await scene.crew();
+    const events = await Events.start(scene);
     const load = scene.load({ tasks: Infinity, perSecond: scene.amount(500, 300), body: () => ({ ms: 20 }) });
     const recoveriesMs: number[] = [];
     for (let round = 0; round < 2 * each; round++) {
@@ -21,14 +23,16 @@ export const restartBroker: Fault = {
     }
     await load.confirmed(tasks);
     await load.stop();
+    const { note, violations } = await events.account();
     return {
       dose: `${scene.puts.confirmedAtMs.size} tasks, ${each} stops and ${each} kills`,
       bound: { duplicates: 2 * each * crew.members.length * scene.capacity },
       recoveriesMs,
-      notes: [`${scene.puts.unknown.size} puts with an unknown outcome`],
+      notes: [`${scene.puts.unknown.size} puts with an unknown outcome`, `a durable subscription: ${note}`],
       violations: recoveriesMs
         .filter((ms) => ms > MOST_RECOVERY_MS)
-        .map((ms) => `working again only ${(ms / 1000).toFixed(1)} s after the broker was back`),
+        .map((ms) => `working again only ${(ms / 1000).toFixed(1)} s after the broker was back`)
+        .concat(violations),
     };
   },
 };

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../clock';
-import type { BrokerError } from '../errors';
+import { BrokerError, isHopeless } from '../errors';
+import { LinkedSignal, controllerForMany } from '../signals';
 import { Connection, type Connections } from './connection';
 import { OfThisCopy } from './copy';
 import type { ResolvedBroker } from './options';
@@ -72,4 +73,27 @@ export function reportProblems(connection: Connection, onProblem: (problem: Brok
   const { events } = connection;
   events.on('failed', tell).on('down', tell).on('blocked', tell).on('up', forget);
   return () => void events.off('failed', tell).off('down', tell).off('blocked', tell).off('up', forget);
+}
+
+/**
+ * Resolves once it is connected. For what somebody waits for.
+ * @param leaving ends it, with its reason.
+ * @throws BrokerError when that is hopeless, or takes longer than `timeoutMs`.
+ */
+export async function connectedInTime(connection: Connection, timeoutMs: number, leaving: AbortSignal): Promise<void> {
+  leaving.throwIfAborted();
+  const hopeless = controllerForMany();
+  const onFailed = (problem: BrokerError) => isHopeless(problem) && hopeless.abort(problem);
+  connection.events.on('failed', onFailed);
+  const reason = new BrokerError('BROKER_UNREACHABLE', 'The broker was not reached in time.');
+  const ended = new LinkedSignal([hopeless.signal, leaving], { timeoutMs, reason });
+  try {
+    await connection.untilConnected(ended.signal);
+  } catch (cause) {
+    leaving.throwIfAborted();
+    throw connection.problem ?? cause;
+  } finally {
+    ended.release();
+    connection.events.off('failed', onFailed);
+  }
 }

@@ -1,38 +1,46 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel } from 'amqplib';
 import { closeChannel } from '../broker/connection';
-import { useConnections, type BrokerUse } from '../broker/connections';
+import { connectedInTime, useConnections, type BrokerUse } from '../broker/connections';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
-import { BrokerError, InvalidMessageError, PublishError, stopped, type MercuryError } from '../errors';
+import { BrokerError, InvalidMessageError, MercuryError, PublishError, brokerProblem, stopped } from '../errors';
 import { Events } from '../events';
 import { Sequence } from '../sequence';
+import { controllerForMany } from '../signals';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
 import { DEFAULTS } from '../tasks/options';
-import { resolveBus, type EventBusOptions, type ResolvedBus } from './options';
 import {
-  QueueSubscription,
-  type Binding,
-  type BusEvent,
-  type Subscription,
-  type SubscriptionHost,
-} from './subscription';
+  WorkingSubscription,
+  type DurableEvent,
+  type DurableHost,
+  type DurableSubscription,
+  type DurableSubscriptionOptions,
+} from './durable-subscription';
+import { checkDurable, durableQueueOf, resolveBus, type EventBusOptions, type ResolvedBus } from './options';
+import { QueueSubscription, type Binding, type BusEvent, type Subscription } from './subscription';
+import { removeQueues, type RemoveSubscriptionOptions, type RemovedSubscription } from './subscription-removal';
 
 const DRAIN_TIMEOUT_MS = 5_000;
+const REFUSED_AGAIN_MS = 60_000;
 
 export type BusKind = 'direct' | 'fanout' | 'topic' | 'headers';
 
 export interface PublishEventOptions {
   /** At most 8 KiB in all. */
   headers?: CallerHeaders;
-  /** Fail with `PUBLISH_RETURNED` when nobody is subscribed to the key. Default false: no listener is no error. */
+  /**
+   * Fail with `PUBLISH_RETURNED` when nobody is subscribed to the key, and with `PUBLISH_NACKED` when a queue refuses the event, as that
+   * of a durable subscription does when it is full. Default false: no listener is no error, and what was refused is a `problem`.
+   */
   mandatory?: boolean;
 }
 
 /**
- * Events for whoever listens now: each subscriber has a temporary queue of its own, gone with its connection.
- * What nobody listens to is gone too; for work that must not be lost there is WorkerClient.
+ * Events. A temporary subscription hears what is published while it listens: its queue is gone with its connection. A durable
+ * one has a name and a queue that stays: it gets every event from its first start on, whether somebody runs or not, and handles
+ * each like a task. What nobody is subscribed to is gone.
  */
 export class EventBus {
   readonly events = new Events<ClientEvents>();
@@ -41,6 +49,8 @@ export class EventBus {
   private readonly publisher: Publisher;
   private readonly subscriptions = new Set<Subscription>();
   private readonly sequence = new Sequence();
+  private readonly leaving = controllerForMany();
+  private refusedToldAtMs = -Infinity;
   private stopping: Promise<void> | undefined;
 
   /**
@@ -96,9 +106,10 @@ export class EventBus {
     try {
       await this.publisher.publish({ exchange, routingKey: key, content, properties });
     } catch (error) {
-      // The queue of one listener could not take it, such as one whose node is down: those that live have it all the same.
-      const isOneListener = error instanceof PublishError && error.outcome === 'nacked' && !mandatory;
-      if (!isOneListener) throw error;
+      // The queue of one subscriber could not take it, such as one whose node is down: those that live have it all the same.
+      const isOneSubscriber = error instanceof PublishError && error.outcome === 'nacked' && !mandatory;
+      if (!isOneSubscriber) throw error;
+      this.tellRefused(key, error);
     }
   }
 
@@ -109,29 +120,100 @@ export class EventBus {
    * @param bindings an event that fits any of them is received, once.
    * @throws InvalidMessageError `EVENT_INVALID` for a key or header that cannot be. @throws MercuryError `STOPPED`.
    */
-  subscribe(bindings: readonly Binding[], handler: (event: BusEvent) => unknown): Subscription {
+  subscribe(bindings: readonly Binding[], handler: (event: BusEvent) => unknown): Subscription;
+  /**
+   * Receives events as a durable subscription, a work queue `<bus>.<durable>`: what is published while no replica runs is kept, replicas share
+   * the events, at most `capacity` at once in each, and a handler that throws is tried again after the retry levels, then the event is a
+   * dead letter of this subscription, as is at once one that is no JSON object. Events are handled at least once.
+   * The queue and its bindings stay, until `removeSubscription`; a binding that is not given any more stays, too, until it is named in `unbind`.
+   * @throws InvalidMessageError `EVENT_INVALID`. @throws MercuryError `STOPPED`.
+   * @throws ConfigError `CONFIG_INVALID`, also for a name that this bus has subscribed to with other bindings.
+   */
+  subscribe(
+    bindings: readonly Binding[],
+    handler: (event: DurableEvent) => unknown,
+    options: DurableSubscriptionOptions,
+  ): DurableSubscription;
+  subscribe(
+    bindings: readonly Binding[],
+    handler: (event: DurableEvent) => unknown,
+    options?: DurableSubscriptionOptions,
+  ): Subscription {
     if (this.stopping) throw stopped('bus');
-    for (const { key = '', headers } of bindings) checkRouting(key, headers);
-    const host: SubscriptionHost = {
-      exchange: this.config.name,
-      consuming: this.broker.connections.consuming,
-      declareExchange: (channel) => this.declareExchange(channel),
-      onProblem: (problem) => this.events.emit('problem', problem),
-      onClosed: (closed) => this.subscriptions.delete(closed),
-    };
-    const subscription = new QueueSubscription(host, bindings, handler);
+    for (const { key = '', headers } of [...bindings, ...(options?.unbind ?? [])]) checkRouting(key, headers);
+    const host = this.subscriptionHost();
+    let subscription: Subscription;
+    if (options) {
+      checkDurable(this.config.name, options.durable, this.conflictsOf(bindings, options));
+      subscription = new WorkingSubscription(host, bindings, handler, options);
+    } else subscription = new QueueSubscription(host, bindings, handler as (event: BusEvent) => unknown);
     this.subscriptions.add(subscription);
     return subscription;
   }
 
+  /**
+   * Removes a durable subscription that is given up: its queue with all that belong to it, so that it gets no more events. Safe to call again.
+   * @param durable its name on this bus.
+   * @throws MercuryError `SUBSCRIPTION_IN_USE` while a replica runs, `SUBSCRIPTION_NOT_EMPTY` when events or dead letters are in it, `STOPPED`.
+   * @throws BrokerError when the broker cannot be reached within `publishTimeoutMs`, or refuses. @throws ConfigError `CONFIG_INVALID`.
+   */
+  async removeSubscription(durable: string, options: RemoveSubscriptionOptions = {}): Promise<RemovedSubscription> {
+    const { name, publishTimeoutMs } = this.config;
+    checkDurable(name, durable);
+    const { consuming } = this.broker.connections;
+    await connectedInTime(consuming, publishTimeoutMs, this.leaving.signal);
+    try {
+      return await removeQueues(consuming, durableQueueOf(name, durable), options);
+    } catch (cause) {
+      throw brokerProblem(`Subscription "${durable}" could not be removed`, cause);
+    }
+  }
+
   /** Ends the subscriptions, waits up to 5 s for open confirms, closes the connection. Safe to call twice. */
   stop(): Promise<void> {
+    this.leaving.abort(stopped('bus'));
     this.stopping ??= this.close();
     return this.stopping;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  private subscriptionHost(): DurableHost {
+    const { connections } = this.broker;
+    return {
+      exchange: this.config.name,
+      connections,
+      consuming: connections.consuming,
+      declareExchange: (channel) => this.declareExchange(channel),
+      onProblem: (problem) => this.events.emit('problem', problem),
+      onClosed: (closed) => this.subscriptions.delete(closed),
+    };
+  }
+
+  /** What would get nothing, or what another subscription of this program would undo. */
+  private conflictsOf(bindings: readonly Binding[], { durable, unbind = [] }: DurableSubscriptionOptions): string[] {
+    const problems: string[] = [];
+    const pattern = this.kind === 'direct' && bindings.find(({ key = '' }) => /(^|\.)[*#](\.|$)/.test(key));
+    if (pattern) problems.push(`"${pattern.key}" is a pattern, and gets nothing of a direct bus: make it a topic bus`);
+    const others = [...this.subscriptions].filter((each) => each instanceof WorkingSubscription);
+    const isOther = (each: WorkingSubscription) =>
+      each.options.durable === durable && namesOf(each.bindings).join() !== namesOf(bindings).join();
+    if (others.some(isOther)) problems.push(`"${durable}" is subscribed to with other bindings by this bus already`);
+    const unbound = namesOf(unbind);
+    const both = namesOf(bindings).filter((name) => unbound.includes(name));
+    if (both.length > 0) problems.push(`unbind names what is to be bound: ${both.join(', ')}`);
+    return problems;
+  }
+
+  /** Once a minute: a queue that is full refuses each of them. */
+  private tellRefused(key: string, cause: PublishError): void {
+    const nowMs = performance.now();
+    if (nowMs - this.refusedToldAtMs < REFUSED_AGAIN_MS) return;
+    this.refusedToldAtMs = nowMs;
+    const text = `A subscriber's queue has refused an event with key "${key}", as a full one does: that subscriber does not get it. With \`mandatory\` the publish fails instead.`;
+    this.events.emit('problem', new MercuryError('EVENT_REFUSED', text, { cause }));
   }
 
   private async close(): Promise<void> {
@@ -151,6 +233,11 @@ export class EventBus {
       throw new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause });
     }
   }
+}
+
+/** What is the same binding has the same name here, wherever it stands. */
+function namesOf(bindings: readonly Binding[]): string[] {
+  return bindings.map(({ key = '', headers = {} }) => JSON.stringify([key, Object.entries(headers).sort()])).sort();
 }
 
 /** Refused by the broker they would close the channel, or the connection with all that is on it. */

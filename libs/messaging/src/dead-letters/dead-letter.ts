@@ -101,6 +101,21 @@ export function historyOf(identity: Identity): History {
   return { attempts: [...history.attempts, last], omitted: history.omitted };
 }
 
+/**
+ * The headers of a letter for its replay. An event that the broker itself buried has its key only where the broker says by which
+ * exchange it had come.
+ */
+export function headersForReplay(headers: Identity['headers'], originQueue: string): Identity['headers'] {
+  const deaths: unknown[] = Array.isArray(headers['x-death']) ? headers['x-death'] : [];
+  for (const death of headers[HEADER.eventKey] === undefined ? deaths : []) {
+    const { queue, exchange, 'routing-keys': keys } = Object(death) as Record<string, unknown>;
+    const isOfBus = typeof exchange === 'string' && exchange !== '' && !exchange.startsWith('mercury.');
+    const key: unknown = Array.isArray(keys) ? keys[0] : undefined;
+    if (queue === originQueue && isOfBus && isShortString(key)) return { ...headers, [HEADER.eventKey]: key };
+  }
+  return headers;
+}
+
 function failureOf(headers: Identity['headers']): Failure {
   const { [HEADER.errorCode]: code, [HEADER.errorMessage]: message } = headers;
   if (typeof code === 'string' && code !== '') {

@@ -1,9 +1,7 @@
 import type { Message } from 'amqplib';
 import type { Connection } from '../broker/connection';
-import type { BrokerUse } from '../broker/connections';
+import { connectedInTime, type BrokerUse } from '../broker/connections';
 import { valueBytes } from '../broker/field-table';
-import { BrokerError, isHopeless } from '../errors';
-import { LinkedSignal, controllerForMany } from '../signals';
 import { identify, type Identity } from '../tasks/codec';
 import { deadLetterOf, identityOfLetter, summaryOf, type DeadLetter, type DeadLetterSummary } from './dead-letter';
 import { byDeath, matcherOf, type DeadLetterFilter } from './dead-letter-filter';
@@ -107,24 +105,9 @@ export class Reading {
   }
 
   private async connected(): Promise<Connection> {
-    this.leaving.throwIfAborted();
     const { consuming } = this.broker.connections;
-    const hopeless = controllerForMany();
-    const onFailed = (problem: BrokerError) => isHopeless(problem) && hopeless.abort(problem);
-    consuming.events.on('failed', onFailed);
-    const late = new BrokerError('BROKER_UNREACHABLE', 'The broker was not reached in time.');
-    const limit = { timeoutMs: this.timeoutMs, reason: late };
-    const ended = new LinkedSignal([hopeless.signal, this.leaving], limit);
-    try {
-      await consuming.untilConnected(ended.signal);
-      return consuming;
-    } catch (cause) {
-      this.leaving.throwIfAborted();
-      throw consuming.problem ?? cause;
-    } finally {
-      ended.release();
-      consuming.events.off('failed', onFailed);
-    }
+    await connectedInTime(consuming, this.timeoutMs, this.leaving);
+    return consuming;
   }
 }
 

@@ -6,7 +6,7 @@ import { BrokerError, DeadLetterError, PublishError, type MercuryError } from '.
 import { Pace } from '../pace';
 import type { Identity } from '../tasks/codec';
 import { replayOf } from '../tasks/settlement';
-import { historyOf, summaryOf, type DeadLetterSummary } from './dead-letter';
+import { headersForReplay, historyOf, summaryOf, type DeadLetterSummary } from './dead-letter';
 import { matcherOf, type DeadLetterFilter } from './dead-letter-filter';
 import { portionsOf, selection } from './dead-letter-page';
 import { LONGEST_HOLD_MS } from './dead-queue';
@@ -112,7 +112,8 @@ async function put(
 ): Promise<void> {
   try {
     const nowMs = clock.nowMs();
-    await publisher.publish(replayOf(arrived, identity, originQueue, historyOf(identity), nowMs));
+    const headers = headersForReplay(identity.headers, originQueue);
+    await publisher.publish(replayOf(arrived, { ...identity, headers }, originQueue, historyOf(identity), nowMs));
   } catch (error) {
     if (!(error instanceof PublishError) || error.outcome !== 'returned') throw error;
     const text = `Letter ${id} stays: its queue "${originQueue}" is gone. Start its worker, which declares it.`;

@@ -19,6 +19,7 @@ const BARE: ReadonlySet<string> = new Set([
   HEADER.errorCode,
   HEADER.errorMessage,
   HEADER.originQueue,
+  HEADER.eventKey,
 ]);
 
 export type Headers = Record<string, unknown>;
@@ -85,6 +86,8 @@ export function keptHeaders(identity: Identity): Headers {
   headers[HEADER.enqueuedAtMs] = identity.enqueuedAtMs;
   const traceparent = identity.headers[HEADER.traceparent];
   if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;
+  const eventKey = identity.headers[HEADER.eventKey];
+  if (isShortString(eventKey)) headers[HEADER.eventKey] = eventKey;
   for (const name of [HEADER.firstFailedAtMs, HEADER.lastFailedAtMs, HEADER.replayedAtMs]) {
     const atMs = identity.headers[name];
     if (isTimestamp(atMs)) headers[name] = atMs;

@@ -28,6 +28,7 @@ it('the header names are those that other programs rely on', () => {
     'x-enqueued-at-ms',
     'x-error-code',
     'x-error-message',
+    'x-event-key',
     'x-first-failed-at-ms',
     'x-history',
     'x-last-failed-at-ms',

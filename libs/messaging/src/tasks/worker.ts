@@ -21,6 +21,7 @@ import { Settlement, type Run } from './settlement';
 import { Slots, type Slot } from './slots';
 import { BURIED, Suspects, isSuspect, suspected, type SuspectHost } from './suspects';
 import type { JsonObject, Task } from './task';
+import type { TaskSource } from './task-source';
 
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
@@ -37,6 +38,8 @@ const BROKER_ANSWER_MS = 3_000;
 export abstract class Worker<Body = JsonObject> {
   readonly events = new Events<WorkerEvents>();
   private readonly config: ResolvedWorker;
+  /** Private also at run time: the name is free for whoever extends a worker. */
+  readonly #source: TaskSource | undefined;
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
   private readonly settlement: Settlement;
@@ -61,8 +64,12 @@ export abstract class Worker<Body = JsonObject> {
   private running: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
-  /** @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does. */
-  constructor(options: WorkerOptions) {
+  /**
+   * @param source where else its tasks come from; a bus, for a durable subscription.
+   * @throws ConfigError `CONFIG_INVALID`, for example for a capacity of 0. Does not connect: `start` does.
+   */
+  constructor(options: WorkerOptions, source?: TaskSource) {
+    this.#source = source;
     this.config = resolveWorker(options);
     const { publishTimeoutMs, queueName, keyStore, idempotencyTtlMs } = this.config;
     const onProblem = (problem: MercuryError) => this.events.emit('problem', problem);
@@ -230,7 +237,8 @@ export abstract class Worker<Body = JsonObject> {
       });
   }
 
-  private async execute(delivery: Delivery, slot: Slot, isAlone = false): Promise<void> {
+  private async execute(arrived: Delivery, slot: Slot, isAlone = false): Promise<void> {
+    const delivery = this.#source?.received(arrived) ?? arrived;
     const { message } = delivery;
     // Its own handler held the loop for longer than the connection bears: that was an attempt, which failed.
     const lost = this.leaving.signal.aborted ? undefined : this.loop.lostAttemptOf(message, this.context);
@@ -290,5 +298,6 @@ export abstract class Worker<Body = JsonObject> {
     const { consuming } = this.broker.connections;
     await consuming.untilConnected(this.stopped.signal);
     await declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch);
+    await this.#source?.bind(consuming);
   }
 }

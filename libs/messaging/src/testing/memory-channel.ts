@@ -31,6 +31,7 @@ export class MemoryChannel
       | 'deleteQueue'
       | 'purgeQueue'
       | 'bindQueue'
+      | 'unbindQueue'
       | 'publish'
       | 'sendToQueue'
       | 'waitForConfirms'
@@ -119,6 +120,19 @@ export class MemoryChannel
       broker.queue(name, this.connection);
       broker.exchange(source).bind(name, key, headers);
       broker.buryAgain();
+      return {};
+    });
+  }
+
+  async unbindQueue(
+    name: string,
+    source: string,
+    key: string,
+    headers: Record<string, unknown> = {},
+  ): Promise<Replies.Empty> {
+    return this.ask('QueueUnbind', (broker) => {
+      broker.queue(name, this.connection);
+      broker.exchange(source).unbind(name, key, headers);
       return {};
     });
   }

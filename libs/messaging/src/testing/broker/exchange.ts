@@ -21,10 +21,13 @@ export class Exchange {
 
   /** The same binding twice is one. */
   bind(queue: string, key: string, headers: Headers): void {
-    const same = this.bindings.some(
-      (each) => each.queue === queue && each.key === key && JSON.stringify(each.headers) === JSON.stringify(headers),
-    );
-    if (!same) this.bindings.push({ queue, key, headers });
+    if (!this.bindings.some(isSame({ queue, key, headers }))) this.bindings.push({ queue, key, headers });
+  }
+
+  /** What is not bound is no error. */
+  unbind(queue: string, key: string, headers: Headers): void {
+    const gone = isSame({ queue, key, headers });
+    this.bindings = this.bindings.filter((binding) => !gone(binding));
   }
 
   forget(queue: string): void {
@@ -48,6 +51,11 @@ export class Exchange {
         return fitsHeaders(binding.headers, headers);
     }
   }
+}
+
+function isSame({ queue, key, headers }: Binding): (other: Binding) => boolean {
+  const wanted = JSON.stringify(headers);
+  return (other) => other.queue === queue && other.key === key && JSON.stringify(other.headers) === wanted;
 }
 
 /** No key is no word, not one that is empty. */

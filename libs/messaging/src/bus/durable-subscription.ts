@@ -1,0 +1,153 @@
+import { closeChannel, type Connection, type Connections } from '../broker/connection';
+import type { Delivery } from '../broker/deliveries';
+import { brokerProblem, type MercuryError } from '../errors';
+import type { Events } from '../events';
+import type { WorkerEvents } from '../tasks/events';
+import type { WorkerOptions } from '../tasks/options';
+import type { Task } from '../tasks/task';
+import type { TaskSource } from '../tasks/task-source';
+import { Worker } from '../tasks/worker';
+import { asTask, keyOf } from './arrival';
+import { durableQueueOf } from './options';
+import type { Binding, BusEvent, Subscription, SubscriptionHost } from './subscription';
+
+const BIND_AGAIN_MS = 10_000;
+
+/** The rules by which a durable subscription works: those of a worker, with its defaults. */
+export interface DurableSubscriptionOptions extends Pick<
+  WorkerOptions,
+  | 'capacity'
+  | 'maxAttempts'
+  | 'retryDelaysMs'
+  | 'handlerTimeoutMs'
+  | 'drainTimeoutMs'
+  | 'keyStore'
+  | 'idempotencyTtlMs'
+  | 'publishTimeoutMs'
+> {
+  /** Its name on this bus, without dots: the work queue is `<bus>.<durable>`. Who subscribes with the same name shares the events. */
+  durable: string;
+  /** Bindings that an older version of the subscription had: they are taken away. AMQP tells nobody which there are. */
+  unbind?: readonly Binding[];
+}
+
+/** What the handler of a durable subscription gets: the event, and what it is here. */
+export interface DurableEvent extends BusEvent {
+  /** This event as a task of the subscription: its `id`, which is the same at each attempt, the `attempt`, the `signal` … `type` is the key. */
+  task: Task;
+}
+
+export interface DurableSubscription extends Subscription {
+  /** The work queue: for `DeadLetters`, and for operators. */
+  readonly queueName: string;
+  /** What becomes of each event, as with a worker. A `problem` is told to the bus as well. */
+  readonly events: Events<WorkerEvents>;
+  /** Takes no more events, waits up to `drainTimeoutMs` for handlers that run. What comes from now on is kept. */
+  close(): Promise<void>;
+}
+
+/** What a durable subscription needs of its bus. */
+export interface DurableHost extends SubscriptionHost {
+  readonly connections: Connections;
+}
+
+/** A named subscription whose queue stays: a worker, whose tasks are events. */
+export class WorkingSubscription implements DurableSubscription {
+  readonly queueName: string;
+  readonly ready: Promise<void>;
+  private readonly source: BusSource;
+  private readonly worker: EventWorker;
+  private readonly bindingAgain: NodeJS.Timeout;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly host: DurableHost,
+    readonly bindings: readonly Binding[],
+    handler: (event: DurableEvent) => unknown,
+    readonly options: DurableSubscriptionOptions,
+  ) {
+    const { durable, unbind = [], ...rules } = options;
+    this.queueName = durableQueueOf(host.exchange, durable);
+    this.source = new BusSource(host, this.queueName, bindings, unbind);
+    const workerOptions = { ...rules, connections: host.connections, queueName: this.queueName };
+    this.worker = new EventWorker(workerOptions, this.source, handler);
+    this.worker.events.on('problem', (problem) => host.onProblem(problem));
+    // Closed before it was ready is no failure, as with a temporary one.
+    this.ready = this.worker.start().catch((problem: MercuryError) => {
+      if (problem.code !== 'STOPPED') throw problem;
+    });
+    // Told as a problem, too: who does not wait for it must not die of it.
+    this.ready.catch(() => undefined);
+    // An exchange that is deleted and declared again has lost its bindings, and tells nobody: binding again is harmless.
+    this.bindingAgain = setInterval(() => void this.bindAgain(), BIND_AGAIN_MS);
+  }
+
+  get events(): Events<WorkerEvents> {
+    return this.worker.events;
+  }
+
+  get problem(): MercuryError | undefined {
+    return this.worker.problem;
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.bindingAgain);
+    this.closing ??= this.worker.stop().finally(() => this.host.onClosed(this));
+    return this.closing;
+  }
+
+  /** Never rejects. While the connection is lost there is nothing to do: with the next one it is bound anyway. */
+  private async bindAgain(): Promise<void> {
+    const { consuming } = this.host;
+    if (!consuming.connected) return;
+    try {
+      await this.source.bind(consuming);
+    } catch (cause) {
+      if (consuming.connected) this.events.emit('problem', brokerProblem('Cannot bind; trying again', cause));
+    }
+  }
+}
+
+/** The bus, as where the tasks of a worker come from. */
+class BusSource implements TaskSource {
+  constructor(
+    private readonly host: DurableHost,
+    private readonly queueName: string,
+    private readonly bindings: readonly Binding[],
+    private readonly unbind: readonly Binding[],
+  ) {}
+
+  async bind(connection: Connection): Promise<void> {
+    const { host, queueName } = this;
+    const channel = await connection.openChannel();
+    try {
+      await host.declareExchange(channel);
+      for (const { key = '', headers } of this.bindings)
+        await channel.bindQueue(queueName, host.exchange, key, headers);
+      // After it: an event that fits an old binding and a new one must not fall in between.
+      for (const { key = '', headers } of this.unbind)
+        await channel.unbindQueue(queueName, host.exchange, key, headers);
+    } finally {
+      await closeChannel(channel);
+    }
+  }
+
+  received(delivery: Delivery): Delivery {
+    return { ...delivery, message: asTask(delivery.message, this.host.exchange) };
+  }
+}
+
+class EventWorker extends Worker {
+  constructor(
+    options: WorkerOptions,
+    source: TaskSource,
+    private readonly onEvent: (event: DurableEvent) => unknown,
+  ) {
+    super(options, source);
+  }
+
+  override handler(task: Task): unknown {
+    const { headers, body: data } = task;
+    return this.onEvent({ key: keyOf(headers), data, headers, task });
+  }
+}

@@ -1,6 +1,7 @@
 export { WorkerClient } from './tasks/worker-client';
 export { TaskClient, type ContractPutOptions, type TaskClientOptions } from './tasks/task-client';
-export { TaskContract, defineTask, type TaskContractOptions } from './tasks/contract';
+export { EventContract, defineEvent, type EventContractOptions } from './bus/event-contract';
+export { Contract, TaskContract, defineTask, type TaskContractOptions } from './tasks/contract';
 export type { PayloadClass, Sendable, StandardSchema } from './tasks/payload';
 export { Worker } from './tasks/worker';
 export {

@@ -42,6 +42,9 @@ export interface DurableSubscription extends Subscription {
   readonly queueName: string;
   /** What becomes of each event, as with a worker. A `problem` is told to the bus as well. */
   readonly events: Events<WorkerEvents>;
+  /** How many events are handled now, and most at once. */
+  readonly runningCount: number;
+  readonly capacity: number;
   /** Takes no more events, waits up to `drainTimeoutMs` for handlers that run. What comes from now on is kept. */
   close(): Promise<void>;
 }
@@ -84,6 +87,14 @@ export class WorkingSubscription implements DurableSubscription {
 
   get events(): Events<WorkerEvents> {
     return this.worker.events;
+  }
+
+  get runningCount(): number {
+    return this.worker.runningCount;
+  }
+
+  get capacity(): number {
+    return this.worker.capacity;
   }
 
   get problem(): MercuryError | undefined {

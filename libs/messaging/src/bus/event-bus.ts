@@ -10,6 +10,7 @@ import { Sequence } from '../sequence';
 import { controllerForMany } from '../signals';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
+import type { Sendable } from '../tasks/payload';
 import { DEFAULTS } from '../tasks/options';
 import {
   WorkingSubscription,
@@ -18,6 +19,7 @@ import {
   type DurableSubscription,
   type DurableSubscriptionOptions,
 } from './durable-subscription';
+import { EventContract } from './event-contract';
 import { checkDurable, durableQueueOf, resolveBus, type EventBusOptions, type ResolvedBus } from './options';
 import { QueueSubscription, type Binding, type BusEvent, type Subscription } from './subscription';
 import { removeQueues, type RemoveSubscriptionOptions, type RemovedSubscription } from './subscription-removal';
@@ -73,6 +75,10 @@ export class EventBus {
     this.publisher = new Publisher(publishing, declare, this.config.publishTimeoutMs, this.events);
   }
 
+  get name(): string {
+    return this.config.name;
+  }
+
   /** Why a `publish` would fail now, or a subscription gets nothing; undefined when all is well. */
   get problem(): MercuryError | undefined {
     const deaf = [...this.subscriptions].find((subscription) => subscription.problem);
@@ -89,28 +95,31 @@ export class EventBus {
    * @throws InvalidMessageError `EVENT_INVALID`, `BODY_INVALID`, `EVENT_TOO_LARGE`.
    * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`; with `mandatory` also `PUBLISH_RETURNED`.
    */
-  async publish(key: string, data: object, options: PublishEventOptions = {}): Promise<void> {
-    checkRouting(key, options.headers);
-    const content = encodeJson(data, 'EVENT', DEFAULTS.maxPayloadBytes);
-    const mandatory = options.mandatory ?? false;
-    const properties = {
-      messageId: randomUUID(),
-      mandatory,
-      contentType: 'application/json',
-      timestamp: Math.floor(this.broker.clock.nowMs() / 1000),
-      appId: 'mercury',
-      // On a headers bus they would take part in the routing.
-      headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
-    };
-    const { name: exchange } = this.config;
-    try {
-      await this.publisher.publish({ exchange, routingKey: key, content, properties });
-    } catch (error) {
-      // The queue of one subscriber could not take it, such as one whose node is down: those that live have it all the same.
-      const isOneSubscriber = error instanceof PublishError && error.outcome === 'nacked' && !mandatory;
-      if (!isOneSubscriber) throw error;
-      this.tellRefused(key, error);
+  publish(key: string, data: object, options?: PublishEventOptions): Promise<void>;
+  /**
+   * Publishes an event of a contract, under its key.
+   * @throws as above, and InvalidMessageError `INVALID_PAYLOAD`: nothing was sent.
+   */
+  publish<Sent extends object>(
+    contract: EventContract<Sent, unknown>,
+    data: NoInfer<Sendable<Sent>>,
+    options?: PublishEventOptions,
+  ): Promise<void>;
+  async publish(
+    keyOrContract: string | EventContract<object, unknown>,
+    data: object,
+    options: PublishEventOptions = {},
+  ): Promise<void> {
+    if (!(keyOrContract instanceof EventContract)) return this.publishTo(keyOrContract, data, options);
+    const { key, bus } = keyOrContract;
+    if (bus !== this.config.name) {
+      throw new InvalidMessageError(
+        'EVENT_INVALID',
+        `"${key}" is an event of the bus "${bus}", not "${this.config.name}".`,
+      );
     }
+    await keyOrContract.checkSent(data);
+    return this.publishTo(key, data, options);
   }
 
   /**
@@ -178,6 +187,30 @@ export class EventBus {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  private async publishTo(key: string, data: object, options: PublishEventOptions): Promise<void> {
+    checkRouting(key, options.headers);
+    const content = encodeJson(data, 'EVENT', DEFAULTS.maxPayloadBytes);
+    const mandatory = options.mandatory ?? false;
+    const properties = {
+      messageId: randomUUID(),
+      mandatory,
+      contentType: 'application/json',
+      timestamp: Math.floor(this.broker.clock.nowMs() / 1000),
+      appId: 'mercury',
+      // On a headers bus they would take part in the routing.
+      headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
+    };
+    const { name: exchange } = this.config;
+    try {
+      await this.publisher.publish({ exchange, routingKey: key, content, properties });
+    } catch (error) {
+      // The queue of one subscriber could not take it, such as one whose node is down: those that live have it all the same.
+      const isOneSubscriber = error instanceof PublishError && error.outcome === 'nacked' && !mandatory;
+      if (!isOneSubscriber) throw error;
+      this.tellRefused(key, error);
+    }
   }
 
   private subscriptionHost(): DurableHost {

@@ -13,6 +13,9 @@ export { InjectQueue, Queue, queueToken, type QueueOptions } from './queues/queu
 export { Queues } from './queues/queues';
 export { HandlerWorker, WorkerTransport } from './queues/handler-worker';
 export { TaskHandler, type HandlerDecorator, type TaskHandlerOptions } from './handlers/task-handler.decorator';
+export { Buses, InjectBus, busToken, type BusOptions } from './buses/buses';
+export { OnBusEvent, type OnBusEventOptions } from './handlers/on-bus-event.decorator';
+export { EventContext, type HandledEvent } from './handlers/event.context';
 export { Schedule, type ScheduleDecoratorOptions } from './handlers/schedule.decorator';
 export { TaskContext } from './handlers/task.context';
 export { connectWorker } from './connect-worker';

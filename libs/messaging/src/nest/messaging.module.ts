@@ -18,6 +18,8 @@ import { Scheduler } from '../schedules/scheduler';
 import { TaskClient } from '../tasks/task-client';
 import { Worker } from '../tasks/worker';
 import { WorkerClient } from '../tasks/worker-client';
+import { BusModule } from './buses/bus.module';
+import { Buses, type BusOptions } from './buses/buses';
 import { HandlerExplorer } from './handlers/handler-explorer';
 import { Handlers } from './handlers/handlers';
 import { MessagingConnections } from './messaging.connections';
@@ -47,6 +49,7 @@ const ofRoot = (
 const PROVIDERS: Provider[] = [
   MessagingConnections,
   Queues,
+  Buses,
   HandlerExplorer,
   Handlers,
   ofRoot(WorkerClient, ({ client }) => client),
@@ -80,6 +83,7 @@ export class MessagingModule
     private readonly discovery: DiscoveryService,
     private readonly modules: ModulesContainer,
     private readonly queues: Queues,
+    private readonly buses: Buses,
     private readonly handlers: Handlers,
     private readonly connections: MessagingConnections,
     @Inject(MESSAGING_OPTIONS) private readonly options: MessagingModuleOptions,
@@ -104,6 +108,11 @@ export class MessagingModule
     return QueueModule.with(queues);
   }
 
+  /** Registers event buses. `@InjectBus(name)` injects an `EventBus`, everywhere. */
+  static registerBus(...buses: readonly BusOptions[]): DynamicModule {
+    return BusModule.with(buses);
+  }
+
   /** Before anything starts. */
   onModuleInit(): void {
     const roots = [...this.modules.values()].filter(({ metatype }) => metatype === MessagingModule);
@@ -115,6 +124,7 @@ export class MessagingModule
     for (const { worker, client, deadLetters, scheduler } of this.queues.all) {
       for (const { events } of [worker, client, deadLetters, scheduler]) this.tellProblemsOf(events);
     }
+    for (const { events } of this.buses.all) this.tellProblemsOf(events);
     if (this.options.handlers !== false) this.handlers.connect();
   }
 
@@ -129,6 +139,8 @@ export class MessagingModule
       if (queue.hasHandlers) void queue.worker.start().catch(() => undefined);
       this.startScheduler(queue.scheduler);
     }
+    for (const bus of this.buses.all) bus.start();
+    this.handlers.subscribe();
     for (const logger of this.ownLoggers()) {
       this.tellProblemsOf(logger.events);
       void logger.start().catch((error: unknown) => this.tell(error));
@@ -143,7 +155,7 @@ export class MessagingModule
       ...all.map(({ worker }) => worker),
       ...this.ownWorkers(),
     ];
-    await Promise.all(stopping.map((each) => each.stop()));
+    await Promise.all([this.handlers.unsubscribe(), ...stopping.map((each) => each.stop())]);
   }
 
   /** Nest's last hook: HTTP is closed and nobody publishes any more. */
@@ -208,6 +220,8 @@ function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imp
       MESSAGING_OPTIONS,
       MessagingConnections,
       Queues,
+      Buses,
+      Handlers,
       TaskClient,
       HandlerWorker,
       WorkerClient,

@@ -18,27 +18,21 @@ export interface TaskContractOptions<Payload> {
 }
 
 /**
- * What who puts a task and who handles it have in common: its type, its queue and its payload. Make it with `defineTask`.
+ * What a program that sends has in common with one that receives.
  * @typeParam Sent what a sender gives. @typeParam Received what a handler gets.
  */
-export class TaskContract<Sent extends object = object, Received = Sent> {
+export abstract class Contract<Sent extends object = object, Received = Sent> {
   /** Only for the compiler. */
   declare readonly types?: { readonly sent: Sent; readonly received: Received };
 
-  constructor(
-    readonly type: string,
-    readonly queue: string,
-    private readonly reader: PayloadReader<Received>,
-  ) {}
+  constructor(private readonly reader: PayloadReader<Received>) {}
 
   /** @throws InvalidMessageError `INVALID_PAYLOAD`, with a pointer to the first problem. */
   async checkSent(payload: unknown): Promise<void> {
     const { problems } = await this.reader(payload);
-    if (problems) {
-      throw new InvalidMessageError('INVALID_PAYLOAD', describeProblems(problems), {
-        pointer: problems[0]?.pointer ?? '',
-      });
-    }
+    if (!problems) return;
+    const pointer = problems[0]?.pointer ?? '';
+    throw new InvalidMessageError('INVALID_PAYLOAD', describeProblems(problems), { pointer });
   }
 
   /** @throws DiscardTask `INVALID_PAYLOAD`: another attempt would read the same. */
@@ -46,6 +40,17 @@ export class TaskContract<Sent extends object = object, Received = Sent> {
     const read = await this.reader(json);
     if (read.problems) throw new DiscardTask(describeProblems(read.problems), { code: 'INVALID_PAYLOAD' });
     return read.payload;
+  }
+}
+
+/** Of a task: its type, its queue and its payload. Make it with `defineTask`. */
+export class TaskContract<Sent extends object = object, Received = Sent> extends Contract<Sent, Received> {
+  constructor(
+    readonly type: string,
+    readonly queue: string,
+    reader: PayloadReader<Received>,
+  ) {
+    super(reader);
   }
 }
 
@@ -74,14 +79,17 @@ export function defineTask(
   if (!isTaskType(type)) problems.push('its type must be a string of 1 to 255 bytes');
   const problem = queueNameProblem(queue);
   if (problem !== undefined) problems.push(`queue ${problem}`);
-  if (!isSchema(payload) && typeof payload !== 'function')
-    problems.push('payload must be a class, or a schema that follows Standard Schema');
+  const reader = readerOf(payload, problems);
   refuse(`defineTask(${JSON.stringify(type)})`, problems);
-  return new TaskContract<object, unknown>(
-    type,
-    queue,
-    isSchema(payload) ? readerOfSchema(payload) : readerOfClass(payload),
-  );
+  return new TaskContract<object, unknown>(type, queue, reader);
+}
+
+/** What is wrong is added to `problems`. @throws MercuryError `PEER_MISSING`. */
+export function readerOf(payload: unknown, problems: string[]): PayloadReader<unknown> {
+  if (isSchema(payload)) return readerOfSchema(payload);
+  if (typeof payload === 'function') return readerOfClass(payload as PayloadClass);
+  problems.push('payload must be a class, or a schema that follows Standard Schema');
+  return async () => ({ problems: [] });
 }
 
 function isSchema(payload: unknown): payload is StandardSchema {

@@ -4,20 +4,26 @@ import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum';
 import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory';
 import { isObservable, catchError, throwError } from 'rxjs';
+import type { DurableSubscriptionOptions } from '../../bus/durable-subscription';
+import type { EventContract } from '../../bus/event-contract';
 import { ConfigError } from '../../errors';
 import type { ScheduleOptions } from '../../schedules/schedule';
 import type { TaskContract } from '../../tasks/contract';
 import type { TaskRunner } from '../../tasks/execution';
 import { PayloadPipe } from './payload.pipe';
-import { CALL, TaskContext } from './task.context';
+import { CALL, HandlerContext } from './handler.context';
 
 /** How tasks of this type are attempted. Defaults: those of the queue. */
 export type TaskRules = Omit<TaskRunner, 'run'>;
 
-/** What a decorator says of a method: which tasks it executes. */
-export interface HandlerDefinition {
+interface Definition {
   /** As it stands in the source. */
   readonly decorator: string;
+}
+
+/** Which tasks a method executes. */
+export interface TaskDefinition extends Definition {
+  readonly kind: 'task';
   readonly type: string;
   /** Undefined: the only queue that the application has. */
   readonly queue: string | undefined;
@@ -26,6 +32,20 @@ export interface HandlerDefinition {
   /** At which times tasks of the type are put, if the method says so itself. */
   readonly schedule?: Pick<ScheduleOptions, 'name' | 'cron' | 'timeZone' | 'missed'>;
 }
+
+/** Which events a method hears. */
+export interface EventDefinition extends Definition {
+  readonly kind: 'event';
+  readonly pattern: string;
+  /** Undefined: the only bus that the application has. */
+  readonly bus: string | undefined;
+  readonly contract: EventContract<object, unknown> | undefined;
+  /** Undefined for a temporary subscription. */
+  readonly durable: DurableSubscriptionOptions | undefined;
+}
+
+/** What a decorator says of a method. */
+export type HandlerDefinition = TaskDefinition | EventDefinition;
 
 const DEFINITIONS = Symbol('mercury.handlers');
 
@@ -103,7 +123,7 @@ export class HandlerParams extends RpcParamsFactory {
   override exchangeKeyForValue(type: number, data: unknown, args: unknown[]): unknown {
     const [, context] = args;
     if (type !== CALL_PARAM) return super.exchangeKeyForValue(type, data as string | undefined, args);
-    (context as TaskContext)[CALL]?.pipesBegin();
+    (context as HandlerContext<object>)[CALL]?.pipesBegin();
     return context;
   }
 }
@@ -114,7 +134,7 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 function noted(method: Method, callIndex: number): Method {
   const handler = function (this: unknown, ...args: unknown[]): unknown {
     const context = args[callIndex];
-    const call = context instanceof TaskContext ? context[CALL] : undefined;
+    const call = context instanceof HandlerContext ? context[CALL] : undefined;
     // Called by somebody else, such as a test.
     if (!call) return method.apply(this, args);
     call.handlerBegins();

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { CONTROLLER_WATERMARK, INJECTABLE_WATERMARK } from '@nestjs/common/constants';
 import { ExternalContextCreator, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import type { Module } from '@nestjs/core/injector/module';
@@ -45,13 +46,20 @@ export class HandlerExplorer {
     return found;
   }
 
-  /** Handlers that are loaded and in no module: nobody would call them. A test may have a part of an application. */
-  strangers(): { place: string }[] {
-    const isTest = [...this.modules.values()].some(({ name }) => name === 'RootTestModule');
-    if (isTest) return [];
+  /**
+   * Handlers that are loaded and in no module: nobody calls them here. Those of classes that Nest may make may belong to another program, or
+   * to the rest of an application that is tested in parts; those of other classes belong nowhere.
+   */
+  strangers(): { place: string; mayBeElsewhere: boolean }[] {
     return [...classesWithHandlers]
       .filter((type) => !placed.has(type.prototype as object))
-      .flatMap((type) => [...this.definedIn(type.prototype as Prototype, type.name)]);
+      .flatMap((type) => {
+        const mayBeElsewhere = [INJECTABLE_WATERMARK, CONTROLLER_WATERMARK].some((mark) =>
+          Reflect.hasMetadata(mark, type),
+        );
+        const handlers = [...this.definedIn(type.prototype as Prototype, type.name)];
+        return handlers.map(({ place }) => ({ place, mayBeElsewhere }));
+      });
   }
 
   private *handlersOf(wrapper: InstanceWrapper<object>, host: Module): Generator<FoundHandler> {

@@ -8,7 +8,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { type HandlerCall, type Thrown } from './handler-call';
 import { HandlerParams } from './handler-definition';
 import { whileFiltered } from './task-errors.filter';
-import { CALL, type TaskContext } from './task.context';
+import { CALL, type HandlerContext } from './handler.context';
 
 /** A method of the application that is a handler, and where Nest keeps the one that has it. */
 export interface HandlerMethod {
@@ -19,9 +19,9 @@ export interface HandlerMethod {
 
 /** A method with its guards, interceptors and pipes around it, and its filters. Both take a payload and its context. */
 interface Proxy {
-  handle(payload: unknown, context: TaskContext): Promise<unknown>;
+  handle(payload: unknown, context: HandlerContext<object>): Promise<unknown>;
   /** Throws the reason of the context's call, and does with it what the filters do. */
-  filter(payload: unknown, context: TaskContext): Promise<unknown>;
+  filter(payload: unknown, context: HandlerContext<object>): Promise<unknown>;
 }
 
 const PARAMS = new HandlerParams();
@@ -50,7 +50,7 @@ export class HandlerProxy {
   }
 
   /** Resolves when the method has succeeded. Rejects with why the attempt has failed, whatever an enhancer made of it. */
-  async call(payload: unknown, context: TaskContext, call: HandlerCall): Promise<void> {
+  async call(payload: unknown, context: HandlerContext<object>, call: HandlerCall): Promise<void> {
     context[CALL] = call;
     let proxy = this.proxy;
     try {
@@ -70,7 +70,7 @@ export class HandlerProxy {
   private async filteredBy(
     proxy: Proxy,
     payload: unknown,
-    context: TaskContext,
+    context: HandlerContext<object>,
     { error }: Thrown,
   ): Promise<Thrown | undefined> {
     try {
@@ -88,7 +88,7 @@ export class HandlerProxy {
     const inquirerId = contextId && this.method.wrapper.id;
     const method = (instance as Record<string, Method>)[name] as Method;
     const rethrow = withMetadataOf(method, (_payload, context) => {
-      throw (context as TaskContext)[CALL]?.reason?.error;
+      throw (context as HandlerContext<object>)[CALL]?.reason?.error;
     });
     const parts = { guards: true, interceptors: true, filters: false };
     const filters = { guards: false, interceptors: false, filters: true };
@@ -99,7 +99,7 @@ export class HandlerProxy {
     };
   }
 
-  private async proxyFor(payload: unknown, context: TaskContext): Promise<Proxy> {
+  private async proxyFor(payload: unknown, context: HandlerContext<object>): Promise<Proxy> {
     const { wrapper, host, name } = this.method;
     const request = new HandlerRequest(payload, context);
     const contextId = ContextIdFactory.getByRequest(request);
@@ -123,11 +123,11 @@ class HandlerRequest {
 
   constructor(
     readonly data: unknown,
-    readonly context: TaskContext,
+    readonly context: HandlerContext<object>,
   ) {}
 
   get pattern(): string {
-    return this.context.task.type;
+    return this.context.pattern;
   }
 
   getData(): unknown {
@@ -138,7 +138,7 @@ class HandlerRequest {
     return this.pattern;
   }
 
-  getContext(): TaskContext {
+  getContext(): HandlerContext<object> {
     return this.context;
   }
 }

@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { Injectable, Module, UseGuards, type ModuleMetadata } from '@nestjs/common';
+import { Injectable, Logger, Module, UseGuards, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { MemoryBroker } from '../../testing';
-import { MessagingModule, TaskHandler, type Queue } from '..';
+import { MessagingModule, Queues, TaskHandler } from '..';
 
 const QUEUES = [{ name: 'emails' }, { name: 'invoices' }] as const;
 
@@ -19,6 +19,12 @@ const connected = () => MessagingModule.forRoot({ connections: new MemoryBroker(
 class Mails {
   @TaskHandler('mail', { queue: 'emails' })
   send(): void {}
+}
+
+@Injectable()
+class Elsewhere {
+  @TaskHandler('elsewhere', { queue: 'emails' })
+  run(): void {}
 }
 
 class Stray {
@@ -80,7 +86,7 @@ describe('an application does not start', () => {
     [
       'with handlers that are loaded and in no module',
       () => ({ imports: many(), providers: [Mails] }),
-      new RegExp(`of ${Stray.name}.run.*: their classes are in no module`),
+      new RegExp(`of ${Stray.name}.run.*: a handler is a method of a provider or controller`),
     ],
     ['with forRoot twice', () => ({ imports: [connected(), connected()] }), /forRoot is called more than once/],
     [
@@ -103,14 +109,17 @@ describe('an application does not start', () => {
     await expect(starting).rejects.toThrow(message);
   });
 
-  it('but does as a program that only puts tasks, or in a test that has a part of it', async () => {
-    const root = MessagingModule.forRoot({ connections: new MemoryBroker().connect(), handlers: false });
-    const puts = await NestFactory.createApplicationContext(program({ imports: [root] }), { logger: false });
-    await puts.close();
-    const part = await Test.createTestingModule({ imports: many(), providers: [Mails] }).compile();
-    await part.init();
-    expect(part.get<Queue>('mercury.queue emails').worker.types).toEqual(['mail']);
-    await part.close();
+  it('but does without a handler of a class that may be of another program, and says so', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    const imports = [connected(), MessagingModule.registerQueue(...QUEUES)];
+    const module = await Test.createTestingModule({ imports, providers: [Stray] }).compile();
+    await module.init();
+    expect(module.get(Queues).find('emails')?.worker.types).toEqual(['stray']);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining(`Do not run here: @TaskHandler("elsewhere") of ${Elsewhere.name}.run`)],
+    ]);
+    await module.close();
+    warn.mockRestore();
   });
 
   it.each<[string, () => unknown, RegExp]>([

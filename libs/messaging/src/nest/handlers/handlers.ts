@@ -1,29 +1,39 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
+import type { DurableSubscription } from '../../bus/durable-subscription';
+import type { Subscription } from '../../bus/subscription';
 import { ConfigError, MercuryError, describeError } from '../../errors';
-import type { TaskRunner } from '../../tasks/execution';
-import { payloadOf, type Task } from '../../tasks/task';
-import type { Queue } from '../queues/queue';
+import { payloadOf } from '../../tasks/task';
+import { Buses } from '../buses/buses';
 import { Queues } from '../queues/queues';
+import { EventContext, type HandledEvent } from './event.context';
 import { HandlerCall } from './handler-call';
-import type { HandlerDefinition } from './handler-definition';
+import type { EventDefinition, TaskDefinition } from './handler-definition';
 import { HandlerExplorer, type FoundHandler } from './handler-explorer';
 import { TaskErrorsFilter } from './task-errors.filter';
 import { TaskContext } from './task.context';
 
-const NO_MODULE =
-  'their classes are in no module: name them among the providers or controllers of one, or say forRoot({ handlers: false }) in a program that only puts tasks';
+const IN_NO_MODULE =
+  'which is in no module of this application: name its class among the providers or controllers of one';
 const MOST_NAMED = 10;
 
-/** Gives the handlers of the application to the workers and schedulers of their queues. */
+/** Gives the handlers of the application to the workers and schedulers of their queues, and to the buses of their events. */
 @Injectable()
 export class Handlers {
-  /** Types whose filters were told of. */
+  private readonly log = new Logger('Messaging');
+  /** Each begins a subscription. */
+  private readonly beginnings: (() => Subscription)[] = [];
+  private readonly subscriptions: Subscription[] = [];
+  private readonly listeners: ((subscription: DurableSubscription, pattern: string) => void)[] = [];
+  /** By bus and name, the handlers of durable subscriptions. */
+  private readonly durables = new Map<string, string>();
+  /** Handlers whose filters were told of. */
   private readonly filtered = new Set<string>();
 
   constructor(
     private readonly explorer: HandlerExplorer,
     private readonly queues: Queues,
+    private readonly buses: Buses,
     config: ApplicationConfig,
   ) {
     // The first in the list is the last in line.
@@ -32,40 +42,99 @@ export class Handlers {
 
   /** @throws ConfigError `CONFIG_INVALID` for a handler that could never run. */
   connect(): void {
-    for (const handler of this.explorer.explore()) this.connectHandler(handler);
-    const strangers = this.explorer.strangers().map(({ place }) => place);
-    if (strangers.length > 0) throw new ConfigError(strangers.slice(0, MOST_NAMED).join(', '), [NO_MODULE]);
+    for (const handler of this.explorer.explore()) {
+      const { definition } = handler;
+      if (definition.kind === 'task') this.connectTask(handler, definition);
+      else this.connectEvent(handler, definition);
+    }
+    this.refuseStrangers();
   }
 
-  private connectHandler(handler: FoundHandler): void {
-    const { definition, place } = handler;
-    const queue = this.queues.of(definition.queue, place);
-    queue.worker.addHandler(definition.type, place, this.runnerOf(handler, queue));
-    if (definition.schedule) queue.scheduler.add({ ...definition.schedule, type: definition.type, body: {} });
+  /** Begins to hear events. Workers and schedulers are started by who has them. */
+  subscribe(): void {
+    for (const begin of this.beginnings.splice(0)) this.subscriptions.push(begin());
   }
 
-  private runnerOf({ definition, proxy }: FoundHandler, queue: Queue): TaskRunner {
-    const call = proxy((filtered, reason) => this.reportFilter(queue, definition, filtered, reason));
-    const { contract } = definition;
-    return {
-      ...definition.rules,
-      run: async (task: Task) => {
+  /** Ends the subscriptions, and waits for what runs. */
+  async unsubscribe(): Promise<void> {
+    await Promise.all(this.subscriptions.map((subscription) => subscription.close()));
+  }
+
+  /** @param listener is told of each durable subscription when it begins. */
+  onDurable(listener: (subscription: DurableSubscription, pattern: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  private connectTask(
+    { place, proxy }: FoundHandler,
+    { type, queue: name, contract, rules, schedule }: TaskDefinition,
+  ) {
+    const queue = this.queues.of(name, place);
+    const { events } = queue.worker;
+    const call = proxy((filtered, reason) => this.reportFilter(events, `a "${type}" task`, filtered, reason));
+    queue.worker.addHandler(type, place, {
+      ...rules,
+      run: async (task) => {
         const json = payloadOf(task);
         const payload = contract ? await contract.receive(json) : json;
         return call.call(payload, new TaskContext(task), new HandlerCall(task));
       },
-    };
+    });
+    if (schedule) queue.scheduler.add({ ...schedule, type, body: {} });
   }
 
-  /** Once for each type: a filter made for HTTP fails with every task that does. */
-  private reportFilter(queue: Queue, { type }: HandlerDefinition, filtered: Error, reason: unknown): void {
+  private connectEvent({ place, proxy }: FoundHandler, { pattern, bus: name, contract, durable }: EventDefinition) {
+    const bus = this.buses.of(name, place);
+    if (durable) this.claim(`${bus.name}.${durable.durable}`, place);
+    const call = proxy((filtered, reason) => this.reportFilter(bus.events, `a "${pattern}" event`, filtered, reason));
+    const handle = async (event: HandledEvent) => {
+      const payload = contract ? await contract.receive(event.data) : event.data;
+      return call.call(payload, new EventContext(event), new HandlerCall(event.task));
+    };
+    const bindings = [{ key: pattern }];
+    this.beginnings.push(() => {
+      if (!durable) return bus.subscribe(bindings, handle);
+      const subscription = bus.subscribe(bindings, handle, durable);
+      for (const listener of this.listeners) listener(subscription, pattern);
+      return subscription;
+    });
+  }
+
+  private refuseStrangers(): void {
+    const strangers = this.explorer.strangers();
+    const named = (places: { place: string }[]) =>
+      places
+        .slice(0, MOST_NAMED)
+        .map(({ place }) => place)
+        .join(', ');
+    const nowhere = strangers.filter(({ mayBeElsewhere }) => !mayBeElsewhere);
+    if (nowhere.length > 0)
+      throw new ConfigError(named(nowhere), [`a handler is a method of a provider or controller, ${IN_NO_MODULE}`]);
+    if (strangers.length > 0) this.log.warn(`Do not run here: ${named(strangers)}, ${IN_NO_MODULE}.`);
+  }
+
+  private claim(subscription: string, place: string): void {
+    const other = this.durables.get(subscription);
+    if (other !== undefined) {
+      const problem = `two handlers for the durable subscription "${subscription}", which would share its events: ${other} and ${place}`;
+      throw new ConfigError('Event handlers', [problem]);
+    }
+    this.durables.set(subscription, place);
+  }
+
+  /** Once for each handler: a filter made for HTTP fails with every task that does. */
+  private reportFilter(
+    events: { emit(name: 'problem', problem: MercuryError): void },
+    what: string,
+    filtered: Error,
+    reason: unknown,
+  ): void {
     const isOfFilter = filtered !== reason && filtered !== (reason as Error | undefined)?.cause;
-    const key = `${queue.name} ${type}`;
-    if (!isOfFilter || this.filtered.has(key)) return;
-    this.filtered.add(key);
+    if (!isOfFilter || this.filtered.has(what)) return;
+    this.filtered.add(what);
     const message =
-      `An exception filter answered the failure of a "${type}" task with another error, which changes nothing ` +
+      `An exception filter answered the failure of ${what} with another error, which changes nothing ` +
       `(${describeError(filtered).message}). Filters may throw DiscardTask or RetryTask; those for HTTP should pass on what is not of HTTP.`;
-    queue.worker.events.emit('problem', new MercuryError('FILTER_FAILED', message, { cause: filtered }));
+    events.emit('problem', new MercuryError('FILTER_FAILED', message, { cause: filtered }));
   }
 }

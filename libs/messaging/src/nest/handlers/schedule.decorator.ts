@@ -22,6 +22,7 @@ export function Schedule(
   return (target, method, descriptor) =>
     defineHandler(
       {
+        kind: 'task',
         decorator: `@Schedule(${JSON.stringify(name)})`,
         type: name,
         queue,

@@ -42,6 +42,7 @@ export function TaskHandler(
   return (target, name, descriptor) =>
     defineHandler(
       {
+        kind: 'task',
         decorator: `@TaskHandler(${JSON.stringify(type)})`,
         type,
         queue: contract?.queue ?? queue,

@@ -1,5 +1,6 @@
 import { Module, Optional, type OnApplicationBootstrap } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { Buses } from '../buses/buses';
 import { Queues } from '../queues/queues';
 import { Readiness } from '../readiness';
 import { HealthController } from './health.controller';
@@ -18,6 +19,7 @@ export class HealthModule implements OnApplicationBootstrap {
   constructor(
     private readonly readiness: Readiness,
     @Optional() private readonly queues?: Queues,
+    @Optional() private readonly buses?: Buses,
   ) {}
 
   /** Behind what the application watches by its own names. */
@@ -27,5 +29,6 @@ export class HealthModule implements OnApplicationBootstrap {
       if (scheduler.hasSchedules) this.readiness.watchUnlessKnown(`schedules ${name}`, scheduler);
       this.readiness.watchUnlessKnown(`client ${name}`, client, () => client.isOpen);
     }
+    for (const bus of this.buses?.all ?? []) this.readiness.watchUnlessKnown(`bus ${bus.name}`, bus);
   }
 }

@@ -7,6 +7,9 @@ import type { WorkerEvents } from '../../tasks/events';
 
 const DURATION_BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 
+/** Labels of what is one of several. */
+const PLACES = ['queue', 'bus'];
+
 interface ObservableWorker {
   readonly events: Events<WorkerEvents>;
   readonly runningCount: number;
@@ -34,9 +37,13 @@ export class Metrics {
 
   /**
    * What is observed already stays as it is.
-   * @param what `tasks` or `events`. @param queue a label, where an application has several.
+   * @param what `tasks` or `events`. @param name of the queue or bus: a label, where an application has several.
    */
-  observePublisher(what: string, publisher: { readonly events: Events<ClientEvents> }, queue?: string): void {
+  observePublisher(
+    what: 'tasks' | 'events',
+    publisher: { readonly events: Events<ClientEvents> },
+    name?: string,
+  ): void {
     if (this.isObserved(publisher)) return;
     const publishes = this.counter(
       `mercury_${what}_published_total`,
@@ -48,10 +55,10 @@ export class Metrics {
       'From publish to confirm or failure.',
       [],
     );
-    const ofQueue = labelOf(queue);
+    const where = name === undefined ? {} : { [what === 'tasks' ? 'queue' : 'bus']: name };
     publisher.events.on('published', (outcome, durationMs) => {
-      publishes.inc({ ...ofQueue, outcome });
-      seconds.observe(ofQueue, durationMs / 1000);
+      publishes.inc({ ...where, outcome });
+      seconds.observe(where, durationMs / 1000);
     });
   }
 
@@ -98,13 +105,13 @@ export class Metrics {
 
   private counter(name: string, help: string, labels: readonly string[]): Counter {
     const registers = [this.registry];
-    return this.once(name, () => new Counter({ name, help, labelNames: ['queue', ...labels], registers }));
+    return this.once(name, () => new Counter({ name, help, labelNames: [...PLACES, ...labels], registers }));
   }
 
   private histogram(name: string, help: string, labels: readonly string[]): Histogram {
     const registers = [this.registry];
     const buckets = DURATION_BUCKETS_S;
-    return this.once(name, () => new Histogram({ name, help, buckets, labelNames: ['queue', ...labels], registers }));
+    return this.once(name, () => new Histogram({ name, help, buckets, labelNames: [...PLACES, ...labels], registers }));
   }
 
   private gauge(name: string, help: string, queue: string | undefined, read: () => number): void {

@@ -1,0 +1,169 @@
+import 'reflect-metadata';
+import { Type } from 'class-transformer';
+import { IsDate, IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { expectTypeOf } from 'expect-type';
+import { z } from 'zod';
+import { TaskHandler } from '../nest';
+import { MemoryBroker } from '../testing';
+import { defineTask } from './contract';
+import type { Sendable } from './payload';
+import { TaskClient } from './task-client';
+import { WorkerClient } from './worker-client';
+
+class Line {
+  @IsInt()
+  amount!: number;
+}
+
+class Invoice {
+  @IsInt()
+  orderId!: number;
+
+  @IsOptional()
+  @IsString()
+  note?: string;
+
+  @IsOptional()
+  @ValidateNested({ each: true })
+  @Type(() => Line)
+  lines?: Line[];
+}
+
+class Meeting {
+  @IsDate()
+  @Type(() => Date)
+  at!: Date;
+}
+
+const InvoiceRun = defineTask('invoice.run', { queue: 'invoices', payload: Invoice });
+const Meet = defineTask('meet', { queue: 'meetings', payload: Meeting });
+const Remind = defineTask('remind', {
+  queue: 'reminders',
+  payload: z.object({ at: z.iso.datetime().transform((text) => new Date(text)), to: z.string().min(1) }),
+});
+
+let broker: MemoryBroker;
+let tasks: TaskClient;
+
+beforeEach(() => {
+  broker = new MemoryBroker();
+  tasks = new TaskClient({ connections: broker.connect() });
+});
+afterEach(() => tasks.stop());
+
+describe('a contract', () => {
+  it('puts its tasks on its queue, with its type and the payload as it is', async () => {
+    const id = await tasks.put(InvoiceRun, { orderId: 4711, lines: [{ amount: 1 }] }, { delayMs: 0, id: 'one' });
+    await tasks.put(Remind, { at: '2026-12-24T18:00:00Z', to: 'Ada' });
+    expect(id).toBe('one');
+    const body = { orderId: 4711, lines: [{ amount: 1 }] };
+    expect(broker.messages('invoices')).toMatchObject([{ type: 'invoice.run', body }]);
+    expect(broker.messages('reminders')).toMatchObject([{ body: { at: '2026-12-24T18:00:00Z', to: 'Ada' } }]);
+  });
+
+  it.each([
+    ['a wrong type', { orderId: 'x' }, '/orderId'],
+    ['a missing field', {}, '/orderId'],
+    ['an unknown field', { orderId: 1, other: 2 }, '/other'],
+    ['a wrong nested field', { orderId: 1, lines: [{ amount: '1' }] }, '/lines/0/amount'],
+    ['no object', 7, ''],
+  ])('of a class refuses %s before it is sent, with a pointer', async (_what, payload, pointer) => {
+    const wrong = payload as Invoice;
+    await expect(tasks.put(InvoiceRun, wrong)).rejects.toMatchObject({ code: 'INVALID_PAYLOAD', pointer });
+    expect(broker.messages('invoices')).toEqual([]);
+  });
+
+  it('of a schema refuses what the schema does, with a pointer, and gives its handler what the schema makes', async () => {
+    const wrong = tasks.put(Remind, { at: 'soon', to: '' });
+    await expect(wrong).rejects.toMatchObject({ code: 'INVALID_PAYLOAD', pointer: '/at' });
+    await expect(wrong).rejects.toThrow(/\/at: .*; \/to: /);
+    const received = await Remind.receive({ at: '2026-12-24T18:00:00Z', to: 'Ada' });
+    expect(received).toEqual({ at: new Date('2026-12-24T18:00:00Z'), to: 'Ada' });
+  });
+
+  it('names 20 problems, and says how many more there are', async () => {
+    const fields = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`unknown${index}`, 1]));
+    const refusal = await InvoiceRun.checkSent({ orderId: 1, ...fields }).catch((error: Error) => error);
+    expect((refusal as Error).message.match(/should not exist/g)).toHaveLength(20);
+    expect((refusal as Error).message).toContain('and 980 more');
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['without a type', () => defineTask('', { queue: 'q', payload: Invoice }), /its type must be a string/],
+    ['of a queue that cannot be', () => defineTask('t', { queue: 'amq.q', payload: Invoice }), /queue must not start/],
+    [
+      'of no payload',
+      () => defineTask('t', { queue: 'q', payload: {} as never }),
+      /payload must be a class, or a schema/,
+    ],
+  ])('%s is refused', (_what, define, message) => expect(define).toThrow(message));
+
+  it('of a client that is stopped puts nothing', async () => {
+    await tasks.stop();
+    await expect(tasks.put(InvoiceRun, { orderId: 1 })).rejects.toMatchObject({ code: 'STOPPED' });
+  });
+});
+
+/** Never called: what the compiler says of it is the test. */
+export async function types(client: WorkerClient): Promise<void> {
+  await tasks.put(InvoiceRun, { orderId: 1 });
+  await tasks.put(InvoiceRun, new Invoice());
+  // @ts-expect-error a misspelt field
+  await tasks.put(InvoiceRun, { orderID: 1 });
+  // @ts-expect-error a wrong type
+  await tasks.put(InvoiceRun, { orderId: '1' });
+  // @ts-expect-error an unknown field
+  await tasks.put(InvoiceRun, { orderId: 1, other: 2 });
+  // @ts-expect-error a missing field
+  await tasks.put(InvoiceRun, {});
+  // @ts-expect-error a wrong nested field
+  await tasks.put(InvoiceRun, { orderId: 1, lines: [{ amount: '1' }] });
+  // @ts-expect-error the type is the contract's
+  await tasks.put(InvoiceRun, { orderId: 1 }, { type: 'other' });
+  // @ts-expect-error a Date would arrive as a string
+  await tasks.put(Meet, { at: new Date() });
+  // @ts-expect-error and is no string either, so that the class says what arrives
+  await tasks.put(Meet, { at: '2026-12-24T18:00:00Z' });
+  await tasks.put(Remind, { at: '2026-12-24T18:00:00Z', to: 'Ada' });
+  // @ts-expect-error what the schema takes is a text
+  await tasks.put(Remind, { at: new Date(), to: 'Ada' });
+  // @ts-expect-error only WorkerClient puts what has no contract
+  await tasks.put({ orderId: 1 }, { type: 'invoice.run' });
+  await client.put({ anything: 1 }, { type: 'free' });
+
+  expectTypeOf<Sendable<{ at?: string; list: (number | null)[]; open: Record<string, unknown> }>>().toEqualTypeOf<{
+    at?: string;
+    list: (number | null)[];
+    open: Record<string, unknown>;
+  }>();
+  expectTypeOf(Remind.receive({})).resolves.toEqualTypeOf<{ at: Date; to: string }>();
+}
+
+export class Handlers {
+  @TaskHandler(InvoiceRun)
+  whole(_invoice: Invoice, _context: object): void {}
+
+  @TaskHandler(InvoiceRun)
+  part(_invoice: { orderId: number }): void {}
+
+  @TaskHandler(InvoiceRun)
+  none(): void {}
+
+  @TaskHandler(Remind)
+  remind(_reminder: { at: Date; to: string }): void {}
+
+  // @ts-expect-error a handler for another payload
+  @TaskHandler(InvoiceRun)
+  other(_order: { orderNumber: number }): void {}
+
+  // @ts-expect-error what the schema makes is a Date
+  @TaskHandler(Remind)
+  text(_reminder: { at: string }): void {}
+
+  // @ts-expect-error the queue is the contract's
+  @TaskHandler(InvoiceRun, { queue: 'others' })
+  elsewhere(_invoice: Invoice): void {}
+
+  @TaskHandler('free', { queue: 'others' })
+  free(_anything: { whatever: string }): void {}
+}

@@ -78,6 +78,7 @@ export class MessagingModule
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   private readonly log = new NestLogger('Messaging');
+  private asked = false;
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -136,7 +137,10 @@ export class MessagingModule
     }
     for (const queue of this.queues.all) {
       // What is wrong is told by the events and by `problem`; the worker goes on trying.
-      if (queue.hasHandlers) void queue.worker.start().catch(() => undefined);
+      if (queue.hasHandlers) {
+        queue.worker.events.once('ready', () => this.askForSignals());
+        void queue.worker.start().catch(() => undefined);
+      }
       this.startScheduler(queue.scheduler);
     }
     for (const bus of this.buses.all) bus.start();
@@ -171,6 +175,16 @@ export class MessagingModule
     const ofQueues = this.queues.all.flatMap(({ client, deadLetters }) => [client, deadLetters]);
     await Promise.all([...stoppable, ...ofQueues].map((each) => each.stop()));
     await this.connections.close();
+  }
+
+  /** Once what `main.ts` does after `listen` is done, too. */
+  private askForSignals(): void {
+    const isTest = [...this.modules.values()].some(({ name }) => name === 'RootTestModule');
+    if (this.asked || isTest || process.listenerCount('SIGTERM') > 0) return;
+    this.asked = true;
+    this.log.warn(
+      'A SIGTERM would end this process in the midst of its tasks: call app.enableShutdownHooks(), or start it by runUntilSignal.',
+    );
   }
 
   private startScheduler(scheduler: Scheduler): void {

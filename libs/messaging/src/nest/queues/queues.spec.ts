@@ -3,6 +3,7 @@ import {
   Controller,
   Inject,
   Injectable,
+  Logger,
   Module,
   Scope,
   UseGuards,
@@ -171,6 +172,29 @@ describe('an application with several queues', () => {
     await broker.untilIdle();
     expect(done).toEqual(['mail to Bo']);
   });
+});
+
+it('an application that a SIGTERM would end in the midst of its tasks says so, once', async () => {
+  const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+  const imports = [connected(), MessagingModule.registerQueue(...QUEUES)];
+  const signals = process.listeners('SIGTERM');
+  process.removeAllListeners('SIGTERM');
+  try {
+    await start({ imports, providers: [Mails, Invoices] });
+    await broker.untilIdle();
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('call app.enableShutdownHooks(), or start it by runUntilSignal')],
+    ]);
+    warn.mockClear();
+    process.on('SIGTERM', () => undefined);
+    await start({ imports, providers: [Mails, Invoices] });
+    await broker.untilIdle();
+    expect(warn).not.toHaveBeenCalled();
+  } finally {
+    process.removeAllListeners('SIGTERM');
+    for (const listener of signals) process.on('SIGTERM', listener);
+    warn.mockRestore();
+  }
 });
 
 describe('a schedule on a method', () => {

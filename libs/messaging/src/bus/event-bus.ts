@@ -4,7 +4,8 @@ import { closeChannel } from '../broker/connection';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
-import { BrokerError, InvalidMessageError, PublishError, stopped, type MercuryError } from '../errors';
+import { declareBus } from '../broker/topology';
+import { InvalidMessageError, PublishError, stopped, type BrokerError, type MercuryError } from '../errors';
 import { Events } from '../events';
 import { Sequence } from '../sequence';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
@@ -140,16 +141,9 @@ export class EventBus {
     await this.broker.close();
   }
 
-  private async declareExchange(channel: ConfirmChannel): Promise<void> {
-    const { name } = this.config;
-    try {
-      await channel.assertExchange(name, this.kind, { durable: true });
-    } catch (cause) {
-      const text = cause instanceof Error ? cause.message : String(cause);
-      if (!/PRECONDITION[-_]FAILED/.test(text)) throw cause;
-      const message = `Exchange "${name}" exists, but not as a durable ${this.kind} exchange: ${text}`;
-      throw new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause });
-    }
+  private declareExchange(channel: ConfirmChannel): Promise<void> {
+    const { name, topology } = this.config;
+    return declareBus(channel, { name, type: this.kind }, topology);
   }
 }
 

@@ -204,10 +204,10 @@ export class Scheduler {
   }
 
   private async declare(): Promise<void> {
-    const { queueName, retryDelaysMs } = this.config;
+    const { queueName, retryDelaysMs, topology: mode } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
-    await declareTaskTopology(this.connection, queueName, retryDelaysMs, onMismatch);
-    await declareScheduleQueue(this.connection, queueName, onMismatch);
+    await declareTaskTopology(this.connection, queueName, retryDelaysMs, { mode, onMismatch });
+    await declareScheduleQueue(this.connection, queueName, { mode, onMismatch });
   }
 }
 

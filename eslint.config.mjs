@@ -130,7 +130,7 @@ export default tseslint.config(
   },
   {
     files: ['libs/messaging/src/**/*.ts'],
-    ignores: ['**/broker/{definitions,refusal,topology}.ts', '**/subscription.ts', '**/*.spec.ts'],
+    ignores: ['**/broker/{establish,refusal,topology}.ts', '**/subscription.ts', '**/*.spec.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

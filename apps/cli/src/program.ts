@@ -2,12 +2,13 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, MercuryError, printable } from '@mercury/messaging';
 import { addDeadCommands } from './dead.commands';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
+import { addTopologyCommands } from './topology.commands';
 
 const SAME_SIGNAL_MS = 500;
 
 const AFTERWORD = `
 Environment: RABBITMQ_URL, and QUEUE_NAME in place of --queue.
-Exit codes: 0 done, 1 failed, 2 wrong command line or missing --yes, 3 nothing matched, 130 stopped by a signal.`;
+Exit codes: 0 done, 1 failed, 2 wrong command line or missing --yes, 3 nothing matched, 4 the topology differs, 130 stopped by a signal.`;
 
 /**
  * Runs one command line to its end. Never throws.
@@ -25,6 +26,7 @@ export async function runMercury(
   program.addHelpText('after', AFTERWORD);
   let code: ExitCode = EXIT.ok;
   addDeadCommands(program, findBroker, signal, (ended) => (code = ended));
+  addTopologyCommands(program, findBroker, (ended) => (code = ended));
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

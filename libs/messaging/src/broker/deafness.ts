@@ -4,7 +4,7 @@ import { delay } from '../timing';
 
 const LOOK_EVERY_MS = 2_000;
 /** Where nothing comes and nothing waits: each look costs the broker as much as some ten idle queues. */
-const LOOK_IDLE_MS = 8_000;
+const LOOK_IDLE_MS = 10_000;
 /** So many looks in a row must find the same: the first one may come just before a delivery. */
 const LOOKS = 2;
 /** Once in five minutes. */
@@ -54,7 +54,7 @@ export class Deafness {
 }
 
 /**
- * Looks every two seconds whether the consumer is deaf, or every eight where nothing is to be had, until it is, or a signal aborts. Resolves to the problem if it is. Never rejects: where the
+ * Looks every two seconds whether the consumer is deaf, or every ten where nothing is to be had, until it is, or a signal aborts. Resolves to the problem if it is. Never rejects: where the
  * broker refuses to answer, the channel is lost, too.
  * @param hasRoom whether it would take more than it has.
  */

@@ -1,6 +1,7 @@
 import type { ConfirmChannel } from 'amqplib';
 import { BrokerError } from '../errors';
 import { closeChannel, type Connection } from './connection';
+import type { ExchangeDefinition } from './definitions';
 
 type Arguments = Record<string, string | number | boolean>;
 
@@ -54,9 +55,27 @@ export async function durableQuorumArguments(connection: Connection, name: strin
   return undefined;
 }
 
+/** @throws BrokerError `BROKER_TOPOLOGY_MISMATCH`. */
+export async function declareExchange(
+  channel: ConfirmChannel,
+  { name, type, alternateExchange }: ExchangeDefinition,
+): Promise<void> {
+  try {
+    await channel.assertExchange(name, type, { durable: true, ...(alternateExchange ? { alternateExchange } : {}) });
+  } catch (cause) {
+    if (!(cause instanceof Error && /PRECONDITION[-_]FAILED/.test(cause.message))) throw cause;
+    const message = `Exchange "${name}" exists, but not as a durable ${type} exchange of Mercury's: ${wordsOf(cause)}`;
+    throw new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause });
+  }
+}
+
 /** The broker's words on a queue that is there with other arguments. */
 export function mismatch(name: string, refusal: Error): BrokerError {
-  const text = /"(.*)"/.exec(refusal.message)?.[1] ?? refusal.message;
-  const message = `Queue "${name}" exists with other arguments than Mercury's, or may not be declared: ${text}`;
+  const message = `Queue "${name}" exists with other arguments than Mercury's, or may not be declared: ${wordsOf(refusal)}`;
   return new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause: refusal });
+}
+
+/** The broker's own words in a refusal. */
+export function wordsOf({ message }: Error): string {
+  return /"(.*)"/.exec(message)?.[1] ?? message;
 }

@@ -1,17 +1,11 @@
 import type { ConfirmChannel } from 'amqplib';
 import type { BrokerError } from '../errors';
 import type { Connection } from './connection';
-import {
-  checkExchange,
-  declareExchange,
-  establish,
-  type ExchangeDefinition,
-  type Group,
-  type QueueArguments,
-  type QueueDefinition,
-} from './definitions';
+import type { ExchangeDefinition, Group, QueueArguments, QueueDefinition } from './definitions';
 import { DELAY_LEVELS_MS, delayLevelMs } from './delay';
+import { checkExchange, establish } from './establish';
 import type { TopologyMode } from './options';
+import { declareExchange } from './refusal';
 
 /** Every name that Mercury gives on the broker, in one place. */
 export const EXCHANGE = {
@@ -88,7 +82,7 @@ const SCHEDULE_NEEDS = ['x-overflow', 'x-single-active-consumer'];
 /** What all work queues of a broker share. */
 export const SHARED: Group = {
   name: 'mercury',
-  mending: '',
+  mending: [],
   exchanges: [
     { name: EXCHANGE.unrouted, type: 'fanout' },
     { name: EXCHANGE.tasks, type: 'direct' },
@@ -105,7 +99,7 @@ export function taskGroup(queueName: string, retryDelaysMs: readonly number[]): 
   const work = workQueueArguments(queueName);
   return {
     name: `queue ${queueName} ${retryDelaysMs.join(',')}`,
-    mending: `--queue '${queueName}' --retry-delays ${retryDelaysMs.join(',')}`,
+    mending: [`--queue '${queueName}'`, `--retry-delays ${retryDelaysMs.join(',')}`],
     exchanges: [],
     queues: [
       { name: queueName, arguments: work, needed: [] },
@@ -135,13 +129,13 @@ export function delayGroup(queueName: string): Group {
     arguments: delayQueueArguments(queueName, levelMs),
     needed: LEVEL_NEEDS,
   }));
-  return { name: `delays ${queueName}`, mending: `--queue '${queueName}'`, exchanges: [], queues, bindings: [] };
+  return { name: `delays ${queueName}`, mending: [`--queue '${queueName}'`], exchanges: [], queues, bindings: [] };
 }
 
 /** The queue by which the replicas of a scheduler find their leader. */
 export function scheduleGroup(queueName: string): Group {
   const queue = { name: scheduleQueueOf(queueName), arguments: scheduleQueueArguments, needed: SCHEDULE_NEEDS };
-  const mending = `--queue '${queueName}' --schedules`;
+  const mending = [`--queue '${queueName}'`, '--schedules'];
   return { name: `schedules ${queueName}`, mending, exchanges: [], queues: [queue], bindings: [] };
 }
 
@@ -153,7 +147,7 @@ function keeper(name: string): QueueDefinition {
 export interface TopologyUse {
   readonly mode: TopologyMode;
   /** Told of each queue that is used although its arguments are others. */
-  onMismatch(problem: BrokerError): void;
+  readonly onMismatch: (problem: BrokerError) => void;
 }
 
 /**
@@ -173,18 +167,23 @@ export async function declareTaskTopology(
   for (const mismatch of await establish(connection, groups, mode)) onMismatch(mismatch);
 }
 
-/** @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists with which several would lead at once, `BROKER_TOPOLOGY_MISSING`. */
-export async function declareScheduleQueue(
+/**
+ * The same, and the queue by which the replicas of a scheduler find their leader.
+ * @throws BrokerError as above; `BROKER_TOPOLOGY_MISMATCH` also when that queue exists and with it several would lead at once.
+ */
+export async function declareScheduleTopology(
   connection: Connection,
   queueName: string,
+  retryDelaysMs: readonly number[],
   { mode, onMismatch }: TopologyUse,
 ): Promise<void> {
-  for (const mismatch of await establish(connection, [scheduleGroup(queueName)], mode)) onMismatch(mismatch);
+  const groups = [SHARED, taskGroup(queueName, retryDelaysMs), scheduleGroup(queueName)];
+  for (const mismatch of await establish(connection, groups, mode)) onMismatch(mismatch);
 }
 
 /** An event bus is an exchange of this type. */
 export function busGroup(exchange: ExchangeDefinition): Group {
-  const mending = `--bus '${exchange.name}:${exchange.type}'`;
+  const mending = [`--bus '${exchange.name}:${exchange.type}'`];
   return { name: `bus ${exchange.name}`, mending, exchanges: [exchange], queues: [], bindings: [] };
 }
 

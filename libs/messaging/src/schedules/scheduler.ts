@@ -1,6 +1,6 @@
 import { closeChannel, type Connection } from '../broker/connection';
 import { useConnections, type BrokerUse } from '../broker/connections';
-import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from '../broker/topology';
+import { declareScheduleTopology, scheduleQueueOf } from '../broker/topology';
 import { BrokerError, brokerProblem, isHopeless, stopped, type MercuryError } from '../errors';
 import { Events } from '../events';
 import { LinkedSignal, controllerForMany } from '../signals';
@@ -206,8 +206,7 @@ export class Scheduler {
   private async declare(): Promise<void> {
     const { queueName, retryDelaysMs, topology: mode } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
-    await declareTaskTopology(this.connection, queueName, retryDelaysMs, { mode, onMismatch });
-    await declareScheduleQueue(this.connection, queueName, { mode, onMismatch });
+    await declareScheduleTopology(this.connection, queueName, retryDelaysMs, { mode, onMismatch });
   }
 }
 

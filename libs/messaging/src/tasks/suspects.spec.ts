@@ -49,24 +49,24 @@ describe('suspects', () => {
     await jest.advanceTimersByTimeAsync(20_000);
     expect(journal).toEqual([]);
     add();
-    await jest.advanceTimersByTimeAsync(12_000);
+    await jest.advanceTimersByTimeAsync(15_000);
     expect(journal).toEqual(['pause', 'alone 1', 'resume']);
     leaving.abort();
     await watching;
   });
 
-  it('are looked for every eight seconds where there have been none, and every two after there was one', async () => {
+  it('are looked for every ten seconds where there have been none, and every two after there was one', async () => {
     const random = jest.spyOn(Math, 'random').mockReturnValue(0.5);
     const { leaving, watching, suspects, looks } = stage(0);
     await jest.advanceTimersByTimeAsync(14_000);
     expect(looks).toHaveBeenCalledTimes(3);
     await jest.advanceTimersByTimeAsync(80_000);
-    expect(looks).toHaveBeenCalledTimes(13);
+    expect(looks).toHaveBeenCalledTimes(11);
     suspects.look();
     await jest.advanceTimersByTimeAsync(0);
-    expect(looks).toHaveBeenCalledTimes(14);
+    expect(looks).toHaveBeenCalledTimes(12);
     await jest.advanceTimersByTimeAsync(4_000);
-    expect(looks).toHaveBeenCalledTimes(15);
+    expect(looks).toHaveBeenCalledTimes(13);
     leaving.abort();
     await watching;
     random.mockRestore();

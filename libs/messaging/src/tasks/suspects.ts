@@ -9,7 +9,7 @@ import type { Outcome } from './outcome';
 const MOST_UNENDED_DELIVERIES = 3;
 const LOOK_EVERY_MS = 2_000;
 /** After some looks at nothing: each costs the broker as much as some ten idle queues. */
-const LOOK_IDLE_MS = 8_000;
+const LOOK_IDLE_MS = 10_000;
 /** After so long with suspects the others have their turn again. */
 const TURN_MS = 5_000;
 

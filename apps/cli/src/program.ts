@@ -52,7 +52,10 @@ function textOf(error: unknown): string {
 
 /** The library names its options, of which whoever types a command knows nothing. */
 function asTyped(text: string): string {
-  return text.replace(/\brabbitUrl\b/g, 'RABBITMQ_URL').replace(/\bqueueName\b/g, '--queue');
+  return text
+    .replace(/\brabbitUrl\b/g, 'RABBITMQ_URL')
+    .replace(/\bqueueName\b/g, '--queue')
+    .replace(/\bretryDelaysMs\b/g, '--retry-delays');
 }
 
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */

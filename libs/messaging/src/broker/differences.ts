@@ -15,14 +15,24 @@ export interface Difference extends Place {
   readonly text: string | undefined;
 }
 
-/** What is not there. Asked without declaring anything, which needs no right. */
+/** What a connection's user may in no way use is not looked at again: the broker logs each refusal as an error. */
+const unseen = new WeakMap<Connection, Set<string>>();
+
+/**
+ * What is not there. Asked without declaring anything: that needs no right on RabbitMQ 3.10, and on 4.3 any right on what is asked for. What the
+ * user has no right on it does not use, and whether it is there remains unknown.
+ */
 export async function absentOf(connection: Connection, { exchanges, queues }: Definitions): Promise<Place[]> {
   const absent: Place[] = [];
+  const hidden = unseen.get(connection) ?? new Set();
+  unseen.set(connection, hidden);
   await using channels = new OneChannel(connection);
   const look = async (place: Place, ask: (channel: ConfirmChannel) => Promise<unknown>) => {
+    if (hidden.has(`${place.kind} ${place.name}`)) return;
     const refusal = await channels.refusalOf(ask);
-    if (refusal && refusal.code !== 404) throw refusal;
-    if (refusal) absent.push(place);
+    if (refusal?.code === 403) hidden.add(`${place.kind} ${place.name}`);
+    else if (refusal && refusal.code !== 404) throw refusal;
+    else if (refusal) absent.push(place);
   };
   for (const { name } of exchanges) await look({ kind: 'exchange', name }, (on) => on.checkExchange(name));
   for (const { name } of queues) await look({ kind: 'queue', name }, (on) => on.checkQueue(name));

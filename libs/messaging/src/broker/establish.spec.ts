@@ -144,6 +144,14 @@ describe("topology 'check'", () => {
   it('needs no right to declare, and tries but once', async () => {
     await apply();
     const refused = Object.assign(new Error("403 ACCESS_REFUSED - configure access to queue 'reports'"), { code: 403 });
+    // As RabbitMQ 4.3 does for who has no right at all on it.
+    const { checkExchange } = MemoryChannel.prototype;
+    const looks = jest.spyOn(MemoryChannel.prototype, 'checkExchange').mockImplementation(function (
+      this: MemoryChannel,
+      name,
+    ) {
+      return name === 'mercury.back' ? Promise.reject(refused) : checkExchange.call(this, name);
+    });
     const assertQueue = jest.spyOn(MemoryChannel.prototype, 'assertQueue').mockRejectedValue(refused);
     const [one, other] = [worker('check'), client('check')];
     await one.start();
@@ -152,6 +160,7 @@ describe("topology 'check'", () => {
     expect(one.seen).toEqual([id]);
     // Once on each connection.
     expect(assertQueue).toHaveBeenCalledTimes(2);
+    expect(looks.mock.calls.filter(([name]) => name === 'mercury.back')).toHaveLength(2);
     expect(problems).toEqual([]);
   });
 

@@ -98,8 +98,7 @@ async function usableMismatch(
 const powerless = new WeakSet<Connection>();
 
 /**
- * Asks for each thing without declaring it, which needs no right. How a queue differs only a declaration tells: that is asked, of what is there,
- * where the user may.
+ * Asks for each thing without declaring it. How a queue differs only a declaration tells: that is asked, of what is there, where the user may.
  */
 async function check(connection: Connection, groups: readonly Group[]): Promise<BrokerError[]> {
   const missing: string[] = [];

@@ -6,6 +6,8 @@ export const EXIT = {
   usage: 2,
   /** All went well, but no letter matched. */
   nothing: 3,
+  /** The broker's topology is not as it should be. */
+  differs: 4,
   /** By a signal, cleanly: what was done is done. */
   stopped: 130,
 } as const;

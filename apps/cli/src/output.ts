@@ -68,7 +68,7 @@ function linesOfAttempt({ attempt, replay, startedAtMs, durationMs, worker, ...f
   ];
 }
 
-function tableOf(head: string[], rows: string[][]): string {
+export function tableOf(head: string[], rows: string[][]): string {
   const table = new Table({
     head,
     chars: { ...NO_LINES, middle: '  ' },

@@ -3,12 +3,13 @@ import { ConfigError, MercuryError, printable } from '@mercury/messaging';
 import { addDeadCommands } from './dead.commands';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
 import { addSubscriptionCommands } from './subscription.commands';
+import { addTopologyCommands } from './topology.commands';
 
 const SAME_SIGNAL_MS = 500;
 
 const AFTERWORD = `
 Environment: RABBITMQ_URL, and QUEUE_NAME in place of --queue.
-Exit codes: 0 done, 1 failed, 2 wrong command line or missing --yes, 3 nothing matched, 130 stopped by a signal.`;
+Exit codes: 0 done, 1 failed, 2 wrong command line or missing --yes, 3 nothing matched, 4 the topology differs, 130 stopped by a signal.`;
 
 /**
  * Runs one command line to its end. Never throws.
@@ -27,6 +28,7 @@ export async function runMercury(
   let code: ExitCode = EXIT.ok;
   addDeadCommands(program, findBroker, signal, (ended) => (code = ended));
   addSubscriptionCommands(program, findBroker, signal, (ended) => (code = ended));
+  addTopologyCommands(program, findBroker, (ended) => (code = ended));
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;
@@ -52,7 +54,10 @@ function textOf(error: unknown): string {
 
 /** The library names its options, of which whoever types a command knows nothing. */
 function asTyped(text: string): string {
-  return text.replace(/\brabbitUrl\b/g, 'RABBITMQ_URL').replace(/\bqueueName\b/g, '--queue');
+  return text
+    .replace(/\brabbitUrl\b/g, 'RABBITMQ_URL')
+    .replace(/\bqueueName\b/g, '--queue')
+    .replace(/\bretryDelaysMs\b/g, '--retry-delays');
 }
 
 /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */

@@ -36,7 +36,16 @@ export type { EnqueuedTick, MissedTicks, SchedulerEvents } from './schedules/eve
 export type { SettledAttempt, WorkerEvents } from './tasks/events';
 export { DEFAULTS, type WorkerClientOptions, type WorkerOptions, type WorkerRules } from './tasks/options';
 export { scheduleProblems, type SchedulerOptions } from './schedules/options';
-export type { BrokerOptions } from './broker/options';
+export type { BrokerOptions, TopologyMode } from './broker/options';
+export { applyTopology, topologyDifferences } from './tasks/apply-topology';
+export {
+  topologyOf,
+  type BusTopologyOptions,
+  type QueueTopologyOptions,
+  type TopologyOptions,
+} from './tasks/topology-options';
+export type { Difference } from './broker/differences';
+export type { BindingDefinition, Definitions, ExchangeDefinition, QueueDefinition } from './broker/definitions';
 export type { DeadLettersOptions } from './dead-letters/options';
 export type { EventBusOptions } from './bus/options';
 export { tlsFrom, type TlsOptions, type TlsVariables } from './broker/tls';

@@ -9,7 +9,7 @@ import { stuckLogger } from './logger';
 import { blackHole, tcpReset } from './network';
 import { killProducer } from './producer';
 import { unencodable } from './publishing';
-import { deadQueueFull, queueDeleted, queueFull } from './queues';
+import { deadQueueFull, neighbourFull, queueDeleted, queueFull } from './queues';
 import { blockedLoop, brokerAway } from './standstill';
 import { alwaysFailing, garbage, killerTask } from './tasks';
 import { killWorker, rollingRestart } from './workers';
@@ -29,6 +29,7 @@ export const FAULTS: readonly Fault[] = [
   queueFull,
   queueDeleted,
   deadQueueFull,
+  neighbourFull,
   killerTask,
   alwaysFailing,
   garbage,

@@ -1,3 +1,5 @@
+import { WorkerClient, retryQueueOf } from '@mercury/messaging';
+import { connect } from 'amqplib';
 import { App } from '../apps';
 import type { Fault } from '../fault';
 import { putOver, putWith } from '../load';
@@ -9,6 +11,8 @@ const BURST = 200;
 const FULL_MS = 2_000;
 /** A confirm that was on its way when the queue went is told a little later. */
 const IN_FLIGHT_MS = 1_000;
+/** What an attempt and its way may take beside the levels. */
+const MOST_RETRY_LATE_MS = 5_000;
 
 export const queueFull: Fault = {
   name: 'queue-full',
@@ -100,6 +104,47 @@ export const deadQueueFull: Fault = {
       recoveriesMs: [settledMs],
       notes: [`while it was full: ${deepest} dead, ${unsaved} held or waiting; readiness: "${held()[0]?.text ?? ''}"`],
       violations: deepest + unsaved === tasks ? [] : [`${tasks - deepest - unsaved} tasks were in no queue meanwhile`],
+    };
+  },
+};
+
+export const neighbourFull: Fault = {
+  name: 'neighbour-full',
+  title: 'Another queue is full, and its retries cannot come back',
+  inShort: false,
+  async run(scene) {
+    const tasks = scene.amount(500, 100);
+    const inFront = 100;
+    const { retryDelaysMs, url } = scene;
+    const neighbour = new WorkerClient({ rabbitUrl: scene.urls, queueName: 'full', retryDelaysMs });
+    scene.defer(() => neighbour.stop());
+    await scene.crew();
+    const stuck = retryDelaysMs.map((levelMs) => retryQueueOf('full', levelMs));
+    const connection = await connect(url);
+    scene.defer(() => connection.close());
+    await neighbour.put({ type: 'work' });
+    await scene.host.limit('full', 1);
+    const channel = await connection.createConfirmChannel();
+    for (const level of stuck) {
+      for (let sent = 0; sent < inFront; sent++) channel.sendToQueue(level, Buffer.from('{"type":"work"}'));
+    }
+    await channel.waitForConfirms();
+    const held = async () => (await Promise.all(stuck.map((level) => scene.host.depth(level)))).reduce((a, b) => a + b);
+    await letPass(Math.max(...retryDelaysMs) * 2);
+    await scene.load({ tasks, body: () => ({ fail: true }) }).done;
+    const doneAtMs = performance.now();
+    await until('all are dead', async () => (await scene.host.depth(scene.deadQueue)) === tasks, 60_000, 100);
+    const tookMs = performance.now() - doneAtMs;
+    const heldCount = await held();
+    const longestMs = retryDelaysMs.reduce((sum, levelMs) => sum + levelMs, MOST_RETRY_LATE_MS);
+    return {
+      dose: `${tasks} tasks of ${scene.maxAttempts} attempts, beside ${inFront * stuck.length} retries of a full queue`,
+      bound: { duplicates: 0, dead: tasks, runsEach: scene.maxAttempts },
+      notes: [`all dead ${(tookMs / 1000).toFixed(1)} s after the last put; the full queue's levels held ${heldCount}`],
+      violations: [
+        ...(tookMs > longestMs ? [`retries took ${Math.round(tookMs)} ms`] : []),
+        ...(heldCount < inFront ? [`the full queue's levels held only ${heldCount}: it was not full`] : []),
+      ],
     };
   },
 };

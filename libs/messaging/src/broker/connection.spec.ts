@@ -212,9 +212,17 @@ it('reportProblems tells a problem once while it lasts, and again when it comes 
 });
 
 describe('useConnections', () => {
+  const none: ResolvedBroker = {
+    urls: [],
+    tls: undefined,
+    link: undefined,
+    connections: undefined,
+    topology: 'declare',
+  };
+
   it('leaves connections of somebody else open', async () => {
     const connections: Connections = { publishing: connection, consuming: connection };
-    const use = useConnections({ urls: [], tls: undefined, link: undefined, connections }, 'test', () => undefined);
+    const use = useConnections({ ...none, connections }, 'test', () => undefined);
     expect(use.connections).toBe(connections);
     await use.close();
     expect(link.closes).toBe(0);
@@ -222,7 +230,7 @@ describe('useConnections', () => {
 
   it('opens its own only when they are used, one for each purpose', async () => {
     const open = jest.spyOn(Connection, 'open').mockImplementation(() => over(link));
-    const broker: ResolvedBroker = { urls: ['amqp://a'], tls: undefined, link: undefined, connections: undefined };
+    const broker: ResolvedBroker = { ...none, urls: ['amqp://a'] };
     const use = useConnections(broker, 'client reports', () => undefined);
     expect(open).not.toHaveBeenCalled();
     expect(use.connections.publishing).toBe(use.connections.publishing);

@@ -53,6 +53,34 @@ describe('untilDeaf', () => {
     expect(await watched).toMatchObject({ code: 'BROKER_CHANNEL_LOST' });
   });
 
+  it('asks the broker seldom while nothing is to be had, and not at all while messages come or there is no room', async () => {
+    const end = new AbortController();
+    const channel = channelWith(0);
+    const deafness = new Deafness();
+    let hasRoom = true;
+    const watched = untilDeaf(channel, 'reports', deafness, () => hasRoom, end.signal);
+    await jest.advanceTimersByTimeAsync(14_000 + 80_000);
+    expect(channel.checkQueue).toHaveBeenCalledTimes(3 + 8);
+    const hearing = setInterval(() => deafness.heard(), 500);
+    await jest.advanceTimersByTimeAsync(20_000);
+    clearInterval(hearing);
+    expect(channel.checkQueue).toHaveBeenCalledTimes(11);
+    hasRoom = false;
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(channel.checkQueue).toHaveBeenCalledTimes(11);
+    end.abort();
+    expect(await watched).toBeUndefined();
+  });
+
+  it('finds a deaf one within twelve seconds, also when nothing came for long before', async () => {
+    const channel = channelWith(0);
+    const watched = untilDeaf(channel, 'reports', new Deafness(), () => true);
+    await jest.advanceTimersByTimeAsync(60_000);
+    channel.checkQueue.mockResolvedValue({ queue: 'reports', messageCount: 1, consumerCount: 0 });
+    await jest.advanceTimersByTimeAsync(12_000);
+    expect(await watched).toMatchObject({ code: 'BROKER_CHANNEL_LOST' });
+  });
+
   it('ends with its signals, and with a channel that answers nothing any more', async () => {
     const lost = new AbortController();
     const watched = untilDeaf(channelWith(0), 'reports', new Deafness(), () => true, lost.signal);

@@ -3,6 +3,8 @@ import { BrokerError } from '../errors';
 import { delay } from '../timing';
 
 const LOOK_EVERY_MS = 2_000;
+/** Where nothing comes and nothing waits: each look costs the broker as much as some ten idle queues. */
+const LOOK_IDLE_MS = 10_000;
 /** So many looks in a row must find the same: the first one may come just before a delivery. */
 const LOOKS = 2;
 /** Once in five minutes. */
@@ -30,6 +32,11 @@ export class Deafness {
     this.hasHeard = true;
   }
 
+  /** Whether a message came since it was asked last: then nobody need ask the broker. */
+  get isHearing(): boolean {
+    return this.hasHeard;
+  }
+
   /**
    * To be asked from time to time.
    * @param readyCount what waits in the queue.
@@ -47,7 +54,7 @@ export class Deafness {
 }
 
 /**
- * Looks every two seconds whether the consumer is deaf, until it is, or a signal aborts. Resolves to the problem if it is. Never rejects: where the
+ * Looks every two seconds whether the consumer is deaf, or every ten where nothing is to be had, until it is, or a signal aborts. Resolves to the problem if it is. Never rejects: where the
  * broker refuses to answer, the channel is lost, too.
  * @param hasRoom whether it would take more than it has.
  */
@@ -58,11 +65,14 @@ export async function untilDeaf(
   hasRoom: () => boolean,
   ...signals: readonly AbortSignal[]
 ): Promise<BrokerError | undefined> {
-  for (;;) {
-    await delay(LOOK_EVERY_MS, ...signals);
+  for (let pauseMs = LOOK_EVERY_MS; ;) {
+    await delay(pauseMs, ...signals);
     if (signals.some(({ aborted }) => aborted)) return undefined;
-    const readyCount = await readyCountOf(channel, queueName);
+    const isUnknown = !deafness.isHearing && hasRoom();
+    const readyCount = isUnknown ? await readyCountOf(channel, queueName) : 0;
     if (readyCount === undefined) return undefined;
+    const isIdle = isUnknown && readyCount === 0;
+    pauseMs = isIdle ? Math.min(pauseMs * 2, LOOK_IDLE_MS) : LOOK_EVERY_MS;
     if (deafness.isDeaf(readyCount, hasRoom())) return deaf(queueName);
   }
 }

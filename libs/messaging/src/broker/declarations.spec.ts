@@ -3,9 +3,9 @@ import { declareOnce } from './declarations';
 
 /** A declaration whose end the test decides. */
 function declaration() {
-  let resolve: (mismatch?: BrokerError) => void = () => undefined;
+  let resolve: (mismatches: BrokerError[]) => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
-  const done = new Promise<BrokerError | undefined>((...handles) => ([resolve, reject] = handles));
+  const done = new Promise<BrokerError[]>((...handles) => ([resolve, reject] = handles));
   return { declare: jest.fn(() => done), resolve, reject };
 }
 
@@ -16,14 +16,14 @@ it('what several ask for at the same time is declared once, and each is told wha
   const { declare, resolve } = declaration();
   const asked = [1, 2, 3].map(() => declareOnce('a', 'reports', { ...ARGS }, declare));
   const found = new BrokerError('BROKER_TOPOLOGY_MISMATCH', 'other arguments');
-  resolve(found);
-  expect(await Promise.all(asked)).toEqual([found, found, found]);
+  resolve([found]);
+  expect(await Promise.all(asked)).toEqual([[found], [found], [found]]);
   expect(declare).toHaveBeenCalledTimes(1);
 });
 
 it('it is declared again for who asks later', async () => {
   const { declare, resolve } = declaration();
-  resolve();
+  resolve([]);
   await declareOnce('a', 'reports', ARGS, declare);
   await declareOnce('a', 'reports', ARGS, declare);
   expect(declare).toHaveBeenCalledTimes(2);
@@ -38,7 +38,7 @@ it('another broker and another queue are declared at the same time', async () =>
   ];
   const asked = places.map(([broker, queue]) => declareOnce(broker, queue, ARGS, declare));
   expect(declare).toHaveBeenCalledTimes(3);
-  resolve();
+  resolve([]);
   await Promise.all(asked);
 });
 
@@ -51,12 +51,12 @@ it('one queue with other arguments is declared after the first, not beside it', 
   ];
   await turn();
   expect(second.declare).not.toHaveBeenCalled();
-  first.resolve();
+  first.resolve([]);
   await turn();
   expect(second.declare).toHaveBeenCalledTimes(1);
   expect(third.declare).not.toHaveBeenCalled();
-  second.resolve();
-  third.resolve();
+  second.resolve([]);
+  third.resolve([]);
   await Promise.all(asked);
 });
 
@@ -66,7 +66,7 @@ it('who shared one that failed makes its own, and the others share that', async 
   const asked = [second, third].map(({ declare }) => declareOnce('a', 'reports', ARGS, declare));
   first.reject(new Error('lost'));
   await expect(failed).rejects.toThrow('lost');
-  second.resolve();
+  second.resolve([]);
   await Promise.all(asked);
   expect(second.declare).toHaveBeenCalledTimes(1);
   expect(third.declare).not.toHaveBeenCalled();
@@ -80,10 +80,10 @@ it('nobody waits longer than 5 s for the connection of somebody else', async () 
   await jest.advanceTimersByTimeAsync(4_900);
   expect(own.declare).not.toHaveBeenCalled();
   await jest.advanceTimersByTimeAsync(200);
-  own.resolve();
+  own.resolve([]);
   await second;
   expect(own.declare).toHaveBeenCalledTimes(1);
-  stuck.resolve();
+  stuck.resolve([]);
   await first;
   expect(jest.getTimerCount()).toBe(0);
   jest.useRealTimers();

@@ -5,6 +5,11 @@ import { isOfAnotherCopy } from './copy';
 import type { MakeLink } from './link';
 import { checkTls, type TlsOptions } from './tls';
 
+const MODES = ['declare', 'check', 'none'] as const;
+
+/** Who sees to exchanges, queues and bindings. */
+export type TopologyMode = (typeof MODES)[number];
+
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
 export interface BrokerOptions {
   rabbitUrl?: string | readonly string[];
@@ -13,9 +18,15 @@ export interface BrokerOptions {
   connections?: Connections;
   /** Who connects, and again when the connection is lost. Default: Mercury itself. For connections of another library. */
   link?: MakeLink;
+  /**
+   * `declare`: what is needed is declared, at start and whenever it is gone. `check`: an operator declares it (`mercury topology apply`); at start it is
+   * looked at, which needs no configure permission, and what is missing is an error that names it. `none`: it is not even looked at. Default `declare`.
+   */
+  topology?: TopologyMode;
 }
 
 export interface ResolvedBroker {
+  readonly topology: TopologyMode;
   readonly urls: readonly string[];
   readonly tls: TlsOptions | undefined;
   readonly link: MakeLink | undefined;
@@ -35,9 +46,10 @@ const TWO_COPIES =
 
 /** What is wrong is added to `problems`. */
 export function checkBroker(options: BrokerOptions, problems: string[]): ResolvedBroker {
-  const { connections } = options;
+  const { connections, topology = 'declare' } = options;
+  if (!MODES.includes(topology)) problems.push(`topology must be one of ${MODES.join(', ')}`);
   if (connections && isOfAnotherCopy(connections)) problems.push(TWO_COPIES);
-  if (connections) return { urls: [], tls: undefined, link: undefined, connections };
+  if (connections) return { urls: [], tls: undefined, link: undefined, connections, topology };
   const given: readonly unknown[] = Array.isArray(options.rabbitUrl) ? options.rabbitUrl : [options.rabbitUrl];
   const urls = given.flatMap((url) => (typeof url === 'string' ? url.split(',') : [])).map((url) => url.trim());
   if (urls.length === 0) problems.push('rabbitUrl is missing: give a URL such as amqp://user:password@host:5672');
@@ -45,5 +57,5 @@ export function checkBroker(options: BrokerOptions, problems: string[]): Resolve
   for (const url of urls) readBrokerUrl(url, ofUrls);
   problems.push(...new Set(ofUrls));
   checkTls(options.tls, ofUrls.length === 0 ? urls : [], problems);
-  return { urls, tls: options.tls, link: options.link, connections: undefined };
+  return { urls, tls: options.tls, link: options.link, connections: undefined, topology };
 }

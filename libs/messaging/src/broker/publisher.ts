@@ -40,15 +40,18 @@ export class Publisher {
   private keeper: Promise<void> | undefined;
   private readonly deadline: Deadline<Entry>;
   private setupProblem: MercuryError | undefined;
+  private isExtended = false;
+  /** So often something was asked for that a setup under way may not know of. */
+  private renewals = 0;
   private whenIdle: (() => void) | undefined;
 
   /**
-   * @param setup runs before each new channel: declares what the publishes need.
+   * @param setup runs before each new channel: declares what the publishes need, and what only some do once `extend` was called.
    * @param timeoutMs from `publish` to the broker's confirm, the wait for a connection included.
    */
   constructor(
     private readonly connection: Connection,
-    private readonly setup: () => Promise<void>,
+    private readonly setup: (isExtended: boolean) => Promise<void>,
     private readonly timeoutMs: number,
     private readonly events: Events<ClientEvents>,
   ) {
@@ -107,7 +110,15 @@ export class Publisher {
 
   /** Runs the setup again and goes on with a new channel: something that was declared is gone. */
   renew(): void {
+    this.renewals += 1;
     if (this.current) this.replace(this.current);
+  }
+
+  /** What is published from now on is sent once the setup has run with what only some publishes need. */
+  extend(): void {
+    if (this.isExtended) return;
+    this.isExtended = true;
+    this.renew();
   }
 
   /** Resolves when nothing is waiting or unconfirmed any more, or after `timeoutMs`. Then closes the channel. */
@@ -130,7 +141,9 @@ export class Publisher {
     for (let failures = 0; !signal.aborted;) {
       try {
         await this.connection.untilConnected(signal);
-        await this.setup();
+        const { renewals } = this;
+        await this.setup(this.isExtended);
+        if (renewals !== this.renewals) continue;
         const channel = await this.connection.openChannel();
         failures = 0;
         // Closed meanwhile: nobody would ever end the use of this channel.

@@ -1,8 +1,11 @@
 import type { ConfirmChannel } from 'amqplib';
-import { BrokerError } from '../errors';
-import { closeChannel, type Connection } from './connection';
-import { declareOnce } from './declarations';
+import type { BrokerError } from '../errors';
+import type { Connection } from './connection';
+import type { ExchangeDefinition, Group, QueueArguments, QueueDefinition } from './definitions';
 import { DELAY_LEVELS_MS, delayLevelMs } from './delay';
+import { checkExchange, establish } from './establish';
+import type { TopologyMode } from './options';
+import { declareExchange } from './refusal';
 
 /** Every name that Mercury gives on the broker, in one place. */
 export const EXCHANGE = {
@@ -34,8 +37,6 @@ export function waitingQueueOf(queueName: string, remainingMs: number): string {
   const levelMs = delayLevelMs(remainingMs);
   return levelMs === undefined ? dueQueueOf(queueName) : delayQueueOf(queueName, levelMs);
 }
-
-type QueueArguments = Record<string, string | number | boolean>;
 
 /**
  * Bounded, and refusing instead of dropping when full. The same arguments on every broker version: one that depends
@@ -78,51 +79,122 @@ export const keepingQueueArguments: QueueArguments = { ...QUORUM, 'x-delivery-li
 export const scheduleQueueArguments: QueueArguments = { ...keepingQueueArguments, 'x-single-active-consumer': true };
 const SCHEDULE_NEEDS = ['x-overflow', 'x-single-active-consumer'];
 
+/** What all work queues of a broker share. */
+export const SHARED: Group = {
+  name: 'mercury',
+  mending: [],
+  exchanges: [
+    { name: EXCHANGE.unrouted, type: 'fanout' },
+    { name: EXCHANGE.tasks, type: 'direct' },
+    { name: EXCHANGE.back, type: 'direct', alternateExchange: EXCHANGE.unrouted },
+    { name: EXCHANGE.dead, type: 'direct' },
+  ],
+  queues: [keeper(UNROUTED_QUEUE)],
+  bindings: [{ source: EXCHANGE.unrouted, queue: UNROUTED_QUEUE, key: '' }],
+};
+
+/** What belongs to one work queue, whose tasks may wait for another attempt so long. */
+export function taskGroup(queueName: string, retryDelaysMs: readonly number[]): Group {
+  const [dead, due] = [deadQueueOf(queueName), dueQueueOf(queueName)];
+  const work = workQueueArguments(queueName);
+  return {
+    name: `queue ${queueName} ${retryDelaysMs.join(',')}`,
+    mending: [`--queue '${queueName}'`, `--retry-delays ${retryDelaysMs.join(',')}`],
+    exchanges: [],
+    queues: [
+      { name: queueName, arguments: work, needed: [] },
+      keeper(dead),
+      keeper(due),
+      { name: suspectQueueOf(queueName), arguments: work, needed: KEEPER_NEEDS },
+      ...retryDelaysMs.map((levelMs) => ({
+        name: retryQueueOf(queueName, levelMs),
+        arguments: retryQueueArguments(queueName, levelMs),
+        needed: LEVEL_NEEDS,
+      })),
+    ],
+    bindings: [
+      { source: EXCHANGE.dead, queue: dead, key: queueName },
+      { source: EXCHANGE.back, queue: due, key: due },
+      { source: EXCHANGE.back, queue: queueName, key: queueName },
+      // Last: from here on a task can arrive, and everything it may need exists.
+      { source: EXCHANGE.tasks, queue: queueName, key: queueName },
+    ],
+  };
+}
+
+/** The levels of a work queue in which delayed tasks wait. Seven queues, which most work queues never need. */
+export function delayGroup(queueName: string): Group {
+  const queues = DELAY_LEVELS_MS.map((levelMs) => ({
+    name: delayQueueOf(queueName, levelMs),
+    arguments: delayQueueArguments(queueName, levelMs),
+    needed: LEVEL_NEEDS,
+  }));
+  return { name: `delays ${queueName}`, mending: [`--queue '${queueName}'`], exchanges: [], queues, bindings: [] };
+}
+
+/** The queue by which the replicas of a scheduler find their leader. */
+export function scheduleGroup(queueName: string): Group {
+  const queue = { name: scheduleQueueOf(queueName), arguments: scheduleQueueArguments, needed: SCHEDULE_NEEDS };
+  const mending = [`--queue '${queueName}'`, '--schedules'];
+  return { name: `schedules ${queueName}`, mending, exchanges: [], queues: [queue], bindings: [] };
+}
+
+function keeper(name: string): QueueDefinition {
+  return { name, arguments: keepingQueueArguments, needed: KEEPER_NEEDS };
+}
+
+/** How a program sees to what it needs on the broker. */
+export interface TopologyUse {
+  readonly mode: TopologyMode;
+  /** Told of each queue that is used although its arguments are others. */
+  readonly onMismatch: (problem: BrokerError) => void;
+}
+
 /**
- * Declares all that a work queue needs: exchanges, the queue, its retry and delay levels, its dead queue, the bindings.
- * A queue that exists with other arguments is used as it is when it is a durable quorum queue; `onMismatch` tells of it.
- * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists that cannot keep Mercury's promise.
+ * Sees to all that a work queue needs: exchanges, the queue, its retry levels, its dead queue, the bindings. Who declares them leaves out
+ * the delay levels until a task needs one; who only checks wants them beforehand.
+ * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists that cannot keep Mercury's promise, `BROKER_TOPOLOGY_MISSING`.
  */
 export async function declareTaskTopology(
   connection: Connection,
   queueName: string,
   retryDelaysMs: readonly number[],
-  onMismatch: (problem: BrokerError) => void,
+  { mode, onMismatch }: TopologyUse,
+  withDelays = false,
 ): Promise<void> {
-  const exchanges = await connection.openChannel();
-  await exchanges.assertExchange(EXCHANGE.unrouted, 'fanout', { durable: true });
-  await exchanges.assertExchange(EXCHANGE.tasks, 'direct', { durable: true });
-  await exchanges.assertExchange(EXCHANGE.back, 'direct', { durable: true, alternateExchange: EXCHANGE.unrouted });
-  await exchanges.assertExchange(EXCHANGE.dead, 'direct', { durable: true });
-  await closeChannel(exchanges);
+  const groups = [SHARED, taskGroup(queueName, retryDelaysMs)];
+  if (withDelays || mode === 'check') groups.push(delayGroup(queueName));
+  for (const mismatch of await establish(connection, groups, mode)) onMismatch(mismatch);
+}
 
-  const deadQueue = deadQueueOf(queueName);
-  const work = workQueueArguments(queueName);
-  // Together: each costs some round trips, and a first `put` over a slow line waits for all of them.
-  const declare = (name: string, args: QueueArguments, needed: readonly string[]) =>
-    declareQueue(connection, name, args, needed, onMismatch);
-  await Promise.all([
-    declare(UNROUTED_QUEUE, keepingQueueArguments, KEEPER_NEEDS),
-    declare(deadQueue, keepingQueueArguments, KEEPER_NEEDS),
-    declare(dueQueueOf(queueName), keepingQueueArguments, KEEPER_NEEDS),
-    declare(suspectQueueOf(queueName), work, KEEPER_NEEDS),
-    declare(queueName, work, []),
-    ...retryDelaysMs.map((levelMs) =>
-      declare(retryQueueOf(queueName, levelMs), retryQueueArguments(queueName, levelMs), LEVEL_NEEDS),
-    ),
-    ...DELAY_LEVELS_MS.map((levelMs) =>
-      declare(delayQueueOf(queueName, levelMs), delayQueueArguments(queueName, levelMs), LEVEL_NEEDS),
-    ),
-  ]);
+/**
+ * The same, and the queue by which the replicas of a scheduler find their leader.
+ * @throws BrokerError as above; `BROKER_TOPOLOGY_MISMATCH` also when that queue exists and with it several would lead at once.
+ */
+export async function declareScheduleTopology(
+  connection: Connection,
+  queueName: string,
+  retryDelaysMs: readonly number[],
+  { mode, onMismatch }: TopologyUse,
+): Promise<void> {
+  const groups = [SHARED, taskGroup(queueName, retryDelaysMs), scheduleGroup(queueName)];
+  for (const mismatch of await establish(connection, groups, mode)) onMismatch(mismatch);
+}
 
-  const bindings = await connection.openChannel();
-  await bindings.bindQueue(UNROUTED_QUEUE, EXCHANGE.unrouted, '');
-  await bindings.bindQueue(deadQueue, EXCHANGE.dead, queueName);
-  await bindings.bindQueue(dueQueueOf(queueName), EXCHANGE.back, dueQueueOf(queueName));
-  await bindings.bindQueue(queueName, EXCHANGE.back, queueName);
-  // Last: from here on a task can arrive, and everything it may need exists.
-  await bindings.bindQueue(queueName, EXCHANGE.tasks, queueName);
-  await closeChannel(bindings);
+/** An event bus is an exchange of this type. */
+export function busGroup(exchange: ExchangeDefinition): Group {
+  const mending = [`--bus '${exchange.name}:${exchange.type}'`];
+  return { name: `bus ${exchange.name}`, mending, exchanges: [exchange], queues: [], bindings: [] };
+}
+
+/** On a channel that is there. @throws BrokerError `BROKER_TOPOLOGY_MISMATCH`, `BROKER_TOPOLOGY_MISSING`. */
+export async function declareBus(
+  channel: ConfirmChannel,
+  exchange: ExchangeDefinition,
+  mode: TopologyMode,
+): Promise<void> {
+  if (mode === 'declare') await declareExchange(channel, exchange);
+  if (mode === 'check') await checkExchange(channel, exchange.name, busGroup(exchange).mending);
 }
 
 /**
@@ -135,91 +207,4 @@ export async function reserveDeadQueue(channel: ConfirmChannel, queueName: strin
   await channel.assertQueue(name, { durable: false, exclusive: true });
   await channel.consume(name, () => undefined, { exclusive: true });
   return name;
-}
-
-/**
- * Declares the queue by which the replicas of a scheduler find their leader.
- * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when a queue exists with which several would lead at once.
- */
-export function declareScheduleQueue(
-  connection: Connection,
-  queueName: string,
-  onMismatch: (problem: BrokerError) => void,
-): Promise<void> {
-  return declareQueue(connection, scheduleQueueOf(queueName), scheduleQueueArguments, SCHEDULE_NEEDS, onMismatch);
-}
-
-/** @param needed the arguments without which tasks would be lost in this queue. */
-async function declareQueue(
-  connection: Connection,
-  name: string,
-  args: QueueArguments,
-  needed: readonly string[],
-  onMismatch: (problem: BrokerError) => void,
-): Promise<void> {
-  const mismatch = await declareOnce(connection.broker, name, args, () => mismatchOf(connection, name, args, needed));
-  if (mismatch) onMismatch(mismatch);
-}
-
-/**
- * Declares a queue, and says how the one that is there differs. One channel per declare: a refused declare closes its channel.
- * @throws BrokerError `BROKER_TOPOLOGY_MISMATCH` when it cannot be used as it is.
- */
-async function mismatchOf(
-  connection: Connection,
-  name: string,
-  args: QueueArguments,
-  needed: readonly string[],
-): Promise<BrokerError | undefined> {
-  const refusal = await refusalOf(connection, name, args);
-  if (!refusal) return undefined;
-  const problem = mismatch(name, refusal);
-  const found = await durableQuorumArguments(connection, name);
-  if (!found || needed.some((key) => found[key] !== args[key])) throw problem;
-  return problem;
-}
-
-/**
- * The arguments of an existing durable quorum queue; undefined when it is none. No method of the protocol tells them,
- * but each refusal names one that differs, with its current value: so ask again with that value until the broker agrees,
- * or until the difference is the type or durability itself.
- */
-async function durableQuorumArguments(connection: Connection, name: string): Promise<QueueArguments | undefined> {
-  const args: QueueArguments = { 'x-queue-type': 'quorum' };
-  for (let tries = 0; tries < 20; tries++) {
-    const refusal = await refusalOf(connection, name, args);
-    if (!refusal) return args;
-    const difference = /inequivalent arg '([^']+)' .*current is (?:none|the value '([^']*)' of type '(\w+)')/.exec(
-      refusal.message,
-    );
-    const [, key, value, type] = difference ?? [];
-    if (key === undefined || key === 'x-queue-type' || !key.startsWith('x-')) return undefined;
-    if (value === undefined) delete args[key];
-    else if (type === 'bool') args[key] = value === 'true';
-    else args[key] = type === 'longstr' ? value : Number(value);
-  }
-  return undefined;
-}
-
-/**
- * What the broker says against this declaration; undefined when it agrees. Only 405 (somebody's exclusive queue) and 406
- * (other arguments) speak of the queue; anything else, such as a lost channel, says nothing about it.
- */
-async function refusalOf(connection: Connection, name: string, args: QueueArguments): Promise<Error | undefined> {
-  const channel = await connection.openChannel();
-  try {
-    await channel.assertQueue(name, { durable: true, arguments: args });
-    await closeChannel(channel);
-    return undefined;
-  } catch (error) {
-    const { code } = error as Error & { code?: number };
-    if (code !== 405 && code !== 406) throw error;
-    return error as Error;
-  }
-}
-
-function mismatch(name: string, refusal: Error): BrokerError {
-  const text = /"(.*)"/.exec(refusal.message)?.[1] ?? refusal.message;
-  const message = `Queue "${name}" exists with other arguments than Mercury's, or may not be declared: ${text}`;
-  return new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause: refusal });
 }

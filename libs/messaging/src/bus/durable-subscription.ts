@@ -1,5 +1,6 @@
 import { closeChannel, type Connection, type Connections } from '../broker/connection';
 import type { Delivery } from '../broker/deliveries';
+import type { TopologyMode } from '../broker/options';
 import { brokerProblem, type MercuryError } from '../errors';
 import type { Events } from '../events';
 import type { WorkerEvents } from '../tasks/events';
@@ -52,6 +53,7 @@ export interface DurableSubscription extends Subscription {
 /** What a durable subscription needs of its bus. */
 export interface DurableHost extends SubscriptionHost {
   readonly connections: Connections;
+  readonly topology: TopologyMode;
 }
 
 /** A named subscription whose queue stays: a worker, whose tasks are events. */
@@ -72,7 +74,8 @@ export class WorkingSubscription implements DurableSubscription {
     const { durable, unbind = [], ...rules } = options;
     this.queueName = durableQueueOf(host.exchange, durable);
     this.source = new BusSource(host, this.queueName, bindings, unbind);
-    const workerOptions = { ...rules, connections: host.connections, queueName: this.queueName };
+    const { connections, topology } = host;
+    const workerOptions = { ...rules, connections, topology, queueName: this.queueName };
     this.worker = new EventWorker(workerOptions, this.source, handler);
     this.worker.events.on('problem', (problem) => host.onProblem(problem));
     // Closed before it was ready is no failure, as with a temporary one.
@@ -130,6 +133,7 @@ class BusSource implements TaskSource {
 
   async bind(connection: Connection): Promise<void> {
     const { host, queueName } = this;
+    if (host.topology !== 'declare') return;
     const channel = await connection.openChannel();
     try {
       await host.declareExchange(channel);

@@ -4,7 +4,8 @@ import { closeChannel } from '../broker/connection';
 import { connectedInTime, useConnections, type BrokerUse } from '../broker/connections';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
-import { BrokerError, InvalidMessageError, MercuryError, PublishError, brokerProblem, stopped } from '../errors';
+import { declareBus } from '../broker/topology';
+import { InvalidMessageError, MercuryError, PublishError, brokerProblem, stopped, type BrokerError } from '../errors';
 import { Events } from '../events';
 import { Sequence } from '../sequence';
 import { controllerForMany } from '../signals';
@@ -218,6 +219,7 @@ export class EventBus {
     return {
       exchange: this.config.name,
       connections,
+      topology: this.config.topology,
       consuming: connections.consuming,
       declareExchange: (channel) => this.declareExchange(channel),
       onProblem: (problem) => this.events.emit('problem', problem),
@@ -255,16 +257,9 @@ export class EventBus {
     await this.broker.close();
   }
 
-  private async declareExchange(channel: ConfirmChannel): Promise<void> {
-    const { name } = this.config;
-    try {
-      await channel.assertExchange(name, this.kind, { durable: true });
-    } catch (cause) {
-      const text = cause instanceof Error ? cause.message : String(cause);
-      if (!/PRECONDITION[-_]FAILED/.test(text)) throw cause;
-      const message = `Exchange "${name}" exists, but not as a durable ${this.kind} exchange: ${text}`;
-      throw new BrokerError('BROKER_TOPOLOGY_MISMATCH', message, { cause });
-    }
+  private declareExchange(channel: ConfirmChannel): Promise<void> {
+    const { name, topology } = this.config;
+    return declareBus(channel, { name, type: this.kind }, topology);
   }
 }
 

@@ -58,8 +58,9 @@ const PROVIDERS: Provider[] = [
   ofRoot(Scheduler, ({ scheduler }) => scheduler),
   {
     provide: TaskClient,
-    inject: [Queues, MessagingConnections],
-    useFactory: (queues: Queues, connections: MessagingConnections) => new RegisteredTaskClient(queues, connections),
+    inject: [Queues, MessagingConnections, MESSAGING_OPTIONS],
+    useFactory: (queues: Queues, connections: MessagingConnections, options: MessagingModuleOptions) =>
+      new RegisteredTaskClient(queues, connections, options),
   },
   {
     provide: Logger,

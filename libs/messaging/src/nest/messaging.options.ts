@@ -51,5 +51,10 @@ export function workerOptionsOf(
 }
 
 export function loggerOptionsOf(options: MessagingModuleOptions, connections: Connections): EventBusOptions {
-  return { name: options.loggerName ?? DEFAULT_LOGGER, connections };
+  return { name: options.loggerName ?? DEFAULT_LOGGER, connections, ...topologyOf(options) };
+}
+
+/** Who declares what is on the broker, as `forRoot` says. */
+export function topologyOf({ topology }: MessagingModuleOptions): Pick<MessagingModuleOptions, 'topology'> {
+  return topology === undefined ? {} : { topology };
 }

@@ -1,7 +1,7 @@
 import { closeChannel, type Connection } from '../broker/connection';
 import { refuse } from '../checks';
 import { useConnections, type BrokerUse } from '../broker/connections';
-import { declareScheduleQueue, declareTaskTopology, scheduleQueueOf } from '../broker/topology';
+import { declareScheduleTopology, scheduleQueueOf } from '../broker/topology';
 import { BrokerError, brokerProblem, isHopeless, stopped, type MercuryError } from '../errors';
 import { Events } from '../events';
 import { LinkedSignal, controllerForMany } from '../signals';
@@ -221,10 +221,9 @@ export class Scheduler {
   }
 
   private async declare(): Promise<void> {
-    const { queueName, retryDelaysMs } = this.config;
+    const { queueName, retryDelaysMs, topology: mode } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
-    await declareTaskTopology(this.connection, queueName, retryDelaysMs, onMismatch);
-    await declareScheduleQueue(this.connection, queueName, onMismatch);
+    await declareScheduleTopology(this.connection, queueName, retryDelaysMs, { mode, onMismatch });
   }
 }
 

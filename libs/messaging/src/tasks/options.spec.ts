@@ -1,4 +1,4 @@
-import type { Connections } from '../broker/connection';
+import { Connection, type Connections } from '../broker/connection';
 import { resolveBroker } from '../broker/options';
 import { resolveBus, type EventBusOptions } from '../bus/options';
 import { ConfigError } from '../errors';
@@ -146,7 +146,7 @@ describe('rabbitUrl', () => {
       ['amqp://a', 'amqp://b', 'amqp://c'],
     ],
   ])('%p names the brokers %p', (rabbitUrl, urls) => {
-    expect(resolveBroker({ rabbitUrl })).toEqual({ urls, connections: undefined });
+    expect(resolveBroker({ rabbitUrl })).toEqual({ urls, connections: undefined, topology: 'declare' });
   });
 
   it.each([undefined, [], [undefined]])('is missing as %p', (rabbitUrl) => {
@@ -185,6 +185,7 @@ it('fills in the defaults', () => {
   expect(resolveWorker(valid)).toEqual({
     urls: ['amqp://localhost'],
     connections: undefined,
+    topology: 'declare',
     queueName: 'reports',
     publishTimeoutMs: 5_000,
     maxPayloadBytes: 1_048_576,
@@ -196,6 +197,18 @@ it('fills in the defaults', () => {
     keyStore: undefined,
     idempotencyTtlMs: 86_400_000,
   });
+});
+
+it.each(['declare', 'check', 'none'] as const)('knows the topology %p, also with given connections', (topology) => {
+  const connection = Connection.open({ urls: ['amqp://a'] }, 'test');
+  const connections = { publishing: connection, consuming: connection };
+  expect(resolveBroker({ rabbitUrl: 'amqp://a', topology })).toMatchObject({ topology });
+  expect(resolveBroker({ connections, topology })).toMatchObject({ topology });
+});
+
+it('refuses another topology', () => {
+  const options = { ...valid, topology: 'passive' as 'check' };
+  expect(problemsOf(() => resolveWorker(options))).toEqual(['topology must be one of declare, check, none']);
 });
 
 it('lists every problem at once', () => {

@@ -119,7 +119,7 @@ export function checkClient(options: WorkerClientOptions, problems: string[]): R
   };
 }
 
-function levels(delaysMs: unknown, problems: string[]): readonly number[] {
+export function levels(delaysMs: unknown, problems: string[]): readonly number[] {
   const list: unknown[] = Array.isArray(delaysMs) ? delaysMs : [];
   if (list.length === 0 || list.length > MOST_LEVELS) {
     problems.push(`retryDelaysMs must be a list of 1 to ${MOST_LEVELS} delays`);

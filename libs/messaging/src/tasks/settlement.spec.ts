@@ -265,8 +265,10 @@ it('counts the attempts: a retry is the next one, a dead letter tells the last o
   });
 });
 
-it('lets a task with a priority wait where it passes by a worker on its way back, and tells the priority in a header', () => {
+it('lets a task with a priority wait where it passes by a worker on its way back, and tells the priority in a header', async () => {
   void settle(retry, arrived({ messageId: '1', priority: 9, headers: { 'x-tenant': 'acme' } }));
+  // The levels are declared first.
+  await jest.advanceTimersByTimeAsync(0);
   expect(log).toEqual(['publish /reports.delay.1000']);
   expect(sent(0).options).not.toHaveProperty('priority');
   const waiting = { 'x-attempt': 2, 'x-not-before-ms': NOW_MS + 1_000, 'x-priority': 9, 'x-tenant': 'acme' };
@@ -382,6 +384,8 @@ describe('a delayed task', () => {
     [500, 'reports.due'],
   ])('with %d ms left goes where it waits, with its time and without what the broker wrote', async (leftMs, queue) => {
     const sentOn = sendOn(NOW_MS + leftMs);
+    // The levels are declared first.
+    await jest.advanceTimersByTimeAsync(0);
     expect(log).toEqual([`publish /${queue}`]);
     expect(headersOf(sent(0))).toEqual({
       'x-attempt': 2,
@@ -403,6 +407,8 @@ describe('a delayed task', () => {
 
   it('goes to a shorter level when the first one refused it for so long that it would be late', async () => {
     const sentOn = sendOn(NOW_MS + 10_000);
+    // The levels are declared first.
+    await jest.advanceTimersByTimeAsync(0);
     sent(0).confirm(new Error('message nacked'));
     await jest.advanceTimersByTimeAsync(300);
     sent(1).confirm(null);

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { ConfirmChannel, Message } from 'amqplib';
+import { delayLevelMs } from '../broker/delay';
 import type { Delivery } from '../broker/deliveries';
 import type { Outgoing } from '../broker/outgoing';
 import type { Publisher } from '../broker/publisher';
@@ -82,6 +83,7 @@ export class Settlement {
   }
 
   private delayed(message: Message, identity: Identity, notBeforeMs: number, headers: Headers): Outgoing {
+    if (delayLevelMs(notBeforeMs - this.clock.nowMs()) !== undefined) this.publisher.extend();
     // Asked again at each try: the level that fitted before an outage may be too long after it.
     const waitingQueue = () => waitingQueueOf(this.queueName, notBeforeMs - this.clock.nowMs());
     return inLevel(forward(message, identity, '', waitingQueue, { ...headers, [HEADER.notBeforeMs]: notBeforeMs }));

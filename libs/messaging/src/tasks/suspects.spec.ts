@@ -16,8 +16,9 @@ function stage(queued: number) {
     resume: async () => void journal.push('resume'),
     runAlone: async ({ message }) => void journal.push(`alone ${message.fields.deliveryTag}`),
   };
+  const looks = jest.fn(async () => ({ messageCount: left }));
   const channel = {
-    checkQueue: async () => ({ messageCount: left }),
+    checkQueue: looks,
     get: async () => {
       if (left === 0) return false;
       left -= 1;
@@ -28,7 +29,7 @@ function stage(queued: number) {
   const suspects = new Suspects('tasks', host);
   const deliveries = new Deliveries({ ack: () => undefined, nack: () => undefined }, lost.signal);
   const watching = suspects.watch(channel, deliveries, lost.signal);
-  return { journal, leaving, lost, host, suspects, watching, add: () => (left += 1) };
+  return { journal, leaving, lost, host, suspects, watching, looks, add: () => (left += 1) };
 }
 
 describe('suspects', () => {
@@ -48,10 +49,27 @@ describe('suspects', () => {
     await jest.advanceTimersByTimeAsync(20_000);
     expect(journal).toEqual([]);
     add();
-    await jest.advanceTimersByTimeAsync(3_000);
+    await jest.advanceTimersByTimeAsync(15_000);
     expect(journal).toEqual(['pause', 'alone 1', 'resume']);
     leaving.abort();
     await watching;
+  });
+
+  it('are looked for every ten seconds where there have been none, and every two after there was one', async () => {
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0.5);
+    const { leaving, watching, suspects, looks } = stage(0);
+    await jest.advanceTimersByTimeAsync(14_000);
+    expect(looks).toHaveBeenCalledTimes(3);
+    await jest.advanceTimersByTimeAsync(80_000);
+    expect(looks).toHaveBeenCalledTimes(11);
+    suspects.look();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(looks).toHaveBeenCalledTimes(12);
+    await jest.advanceTimersByTimeAsync(4_000);
+    expect(looks).toHaveBeenCalledTimes(13);
+    leaving.abort();
+    await watching;
+    random.mockRestore();
   });
 
   it('are looked for at once when there is one', async () => {

@@ -8,6 +8,8 @@ import type { Outcome } from './outcome';
 /** So often a task may be delivered without an end before it is suspected of ending its process. */
 const MOST_UNENDED_DELIVERIES = 3;
 const LOOK_EVERY_MS = 2_000;
+/** After some looks at nothing: each costs the broker as much as some ten idle queues. */
+const LOOK_IDLE_MS = 10_000;
 /** After so long with suspects the others have their turn again. */
 const TURN_MS = 5_000;
 
@@ -53,6 +55,7 @@ export function suspected(id: string): MercuryError {
 export class Suspects {
   private readonly queue: string;
   private wake = new AbortController();
+  private lookAfterMs = LOOK_EVERY_MS;
 
   constructor(
     queueName: string,
@@ -63,6 +66,7 @@ export class Suspects {
 
   /** Looks now, because there is one. */
   look(): void {
+    this.lookAfterMs = LOOK_EVERY_MS;
     this.wake.abort();
   }
 
@@ -75,6 +79,7 @@ export class Suspects {
       await this.untilNextLook(lost);
       if (lost.aborted || this.host.leaving.aborted) return;
       const { messageCount } = await channel.checkQueue(this.queue);
+      this.lookAfterMs = messageCount > 0 ? LOOK_EVERY_MS : Math.min(this.lookAfterMs * 2, LOOK_IDLE_MS);
       if (messageCount > 0) await this.takeTurn(channel, deliveries, lost);
     }
   }
@@ -94,6 +99,6 @@ export class Suspects {
   /** With jitter: workers that look at the same time would all pause for the same suspect. */
   private async untilNextLook(lost: AbortSignal): Promise<void> {
     this.wake = new AbortController();
-    await delay(LOOK_EVERY_MS * (0.5 + Math.random()), this.wake.signal, lost, this.host.leaving);
+    await delay(this.lookAfterMs * (0.5 + Math.random()), this.wake.signal, lost, this.host.leaving);
   }
 }

@@ -37,7 +37,7 @@ class BrokerLink extends FakeLink {
         this.onPublished();
       };
       const close = async () => undefined;
-      const methods = { assertExchange: declare, assertQueue: declare, bindQueue: async () => undefined };
+      const methods = { assertExchange: declare, assertQueue: declare, bindQueue: close, waitForConfirms: close };
       return Object.assign(new EventEmitter(), { ...methods, publish, close });
     };
     super.connect({ createConfirmChannel });
@@ -124,7 +124,7 @@ describe('WorkerClient', () => {
     expect(link.published[0]?.options.messageId).toBe('order-1');
   });
 
-  it('declares its queue with its levels before the first task, and only once', async () => {
+  it('declares its queue before the first task, and only once', async () => {
     await client.put({ type: 'report' });
     await client.put({ type: 'report' });
     const { declared } = link;
@@ -135,7 +135,35 @@ describe('WorkerClient', () => {
       'reports.retry.500',
       'reports.suspect',
     ]);
-    expect(declared.filter((name) => name.includes('delay'))).toHaveLength(7);
+    expect(declared.filter((name) => name.includes('delay'))).toEqual([]);
+  });
+
+  it('declares the delay levels before the first task that needs one, beside others that need none, and only once', async () => {
+    const levels: number[] = [];
+    link.onPublished = () => levels.push(link.declared.filter((name) => name.includes('delay')).length);
+    await client.put({ type: 'report' }, { delayMs: 999 });
+    await Promise.all([
+      client.put({ type: 'report' }),
+      client.put({ type: 'report' }, { delayMs: 1_900 }),
+      client.put({ type: 'report' }, { delayMs: 5_000 }),
+    ]);
+    await client.put({ type: 'report' }, { delayMs: 5_000 });
+    expect(link.published.map(({ routingKey }) => routingKey)).toEqual([
+      'reports.due',
+      'reports',
+      'reports.delay.1000',
+      'reports.delay.1000',
+      'reports.delay.1000',
+    ]);
+    expect(levels).toEqual([0, 0, 7, 7, 7]);
+  });
+
+  it('declares the delay levels also for a task that comes while the others are being declared', async () => {
+    client.start();
+    await Promise.resolve();
+    await client.put({ type: 'report' }, { delayMs: 5_000 });
+    expect(link.published).toHaveLength(1);
+    expect(link.declared.filter((name) => name.includes('delay'))).toHaveLength(7);
   });
 
   it.each([

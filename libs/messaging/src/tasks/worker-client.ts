@@ -1,4 +1,5 @@
 import { useConnections, type BrokerUse } from '../broker/connections';
+import { delayLevelMs } from '../broker/delay';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
 import { EXCHANGE, declareTaskTopology, waitingQueueOf } from '../broker/topology';
@@ -27,11 +28,12 @@ export class WorkerClient {
   /** @throws ConfigError `CONFIG_INVALID`. Does not connect: the first `put` or `start` does. */
   constructor(options: WorkerClientOptions) {
     this.config = resolveClient(options);
-    const { queueName, retryDelaysMs, publishTimeoutMs } = this.config;
+    const { queueName, retryDelaysMs, publishTimeoutMs, topology: mode } = this.config;
     const onProblem = (problem: BrokerError) => this.events.emit('problem', problem);
     this.broker = useConnections(this.config, `client ${queueName}`, onProblem);
     const { publishing } = this.broker.connections;
-    const declare = () => declareTaskTopology(publishing, queueName, retryDelaysMs, onProblem);
+    const use = { mode, onMismatch: onProblem };
+    const declare = (withDelays: boolean) => declareTaskTopology(publishing, queueName, retryDelaysMs, use, withDelays);
     this.publisher = new Publisher(publishing, declare, publishTimeoutMs, this.events);
   }
 
@@ -81,6 +83,7 @@ export class WorkerClient {
     const { clock } = this.broker;
     const { id, content, properties, notBeforeMs } = encodeTask(body, options, maxPayloadBytes, clock.nowMs());
     const isDue = notBeforeMs === undefined;
+    if (!isDue && delayLevelMs(notBeforeMs - clock.nowMs()) !== undefined) this.publisher.extend();
     const exchange = isDue ? EXCHANGE.tasks : '';
     const routingKey = isDue ? queueName : () => waitingQueueOf(queueName, notBeforeMs - clock.nowMs());
     return { id, stored: this.publisher.publish({ exchange, routingKey, content, properties, fit: fitNew }) };

@@ -75,7 +75,7 @@ export abstract class Worker<Body = JsonObject> {
     const onProblem = (problem: MercuryError) => this.events.emit('problem', problem);
     this.broker = useConnections(this.config, `worker ${queueName}`, onProblem);
     const publishEvents = new Events<ClientEvents>().on('problem', onProblem);
-    const declare = () => this.declare();
+    const declare = (withDelays = false) => this.declare(withDelays);
     this.publisher = new Publisher(this.broker.connections.publishing, declare, publishTimeoutMs, publishEvents);
     const { clock } = this.broker;
     this.settlement = new Settlement(this.publisher, queueName, clock, onProblem);
@@ -292,12 +292,12 @@ export abstract class Worker<Body = JsonObject> {
     this.currentProblem = new BrokerError('BROKER_UNREACHABLE', 'The worker is stopped.');
   }
 
-  private async declare(): Promise<void> {
-    const { queueName, retryDelaysMs } = this.config;
+  private async declare(withDelays = false): Promise<void> {
+    const { queueName, retryDelaysMs, topology: mode } = this.config;
     const onMismatch = (problem: BrokerError) => this.events.emit('problem', problem);
     const { consuming } = this.broker.connections;
     await consuming.untilConnected(this.stopped.signal);
-    await declareTaskTopology(consuming, queueName, retryDelaysMs, onMismatch);
+    await declareTaskTopology(consuming, queueName, retryDelaysMs, { mode, onMismatch }, withDelays);
     await this.#source?.bind(consuming);
   }
 }

@@ -25,6 +25,7 @@ export class MemoryChannel
     Pick<
       ConfirmChannel,
       | 'assertExchange'
+      | 'checkExchange'
       | 'deleteExchange'
       | 'assertQueue'
       | 'checkQueue'
@@ -79,6 +80,13 @@ export class MemoryChannel
     return this.ask('ExchangeDeclare', (broker) => {
       broker.declareExchange(exchange, kind, durable, alternateExchange);
       return { exchange };
+    });
+  }
+
+  async checkExchange(exchange: string): Promise<Replies.Empty> {
+    return this.ask('ExchangeDeclare', (broker) => {
+      broker.exchange(exchange);
+      return {};
     });
   }
 

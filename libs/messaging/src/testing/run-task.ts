@@ -70,7 +70,8 @@ export async function runTask<Body extends object = JsonObject>(
   const { queueName, policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = worker;
   const encoded = encodeTask(body, { id, type, traceparent, headers: given }, maxPayloadBytes, broker.clock.nowMs());
   const nothing = () => undefined;
-  await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, nothing);
+  const use = { mode: 'declare', onMismatch: nothing } as const;
+  await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, use, true);
   const headers = { ...(encoded.properties.headers as object), [HEADER.attempt]: attempt };
   broker.send(queueName, encoded.content, { ...encoded.properties, headers });
   const channel = await connections.consuming.openChannel();

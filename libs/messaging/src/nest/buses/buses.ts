@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { EventBus, type BusKind } from '../../bus/event-bus';
 import { ConfigError } from '../../errors';
 import { MessagingConnections } from '../messaging.connections';
+import { MESSAGING_OPTIONS, topologyOf, type MessagingModuleOptions } from '../messaging.options';
 
 export interface BusOptions {
   /** The exchange, named exactly so on the broker. */
@@ -26,7 +27,10 @@ export function InjectBus(name: string): PropertyDecorator & ParameterDecorator 
 export class Buses {
   private readonly registered = new Map<string, EventBus>();
 
-  constructor(private readonly connections: MessagingConnections) {}
+  constructor(
+    @Inject(MESSAGING_OPTIONS) private readonly options: MessagingModuleOptions,
+    private readonly connections: MessagingConnections,
+  ) {}
 
   get all(): readonly EventBus[] {
     return [...this.registered.values()];
@@ -37,7 +41,7 @@ export class Buses {
     if (this.registered.has(name)) {
       throw new ConfigError('MessagingModule.registerBus', [`the bus "${name}" is registered twice`]);
     }
-    const bus = new EventBus({ ...options, name, connections: this.connections }, kind);
+    const bus = new EventBus({ ...options, ...topologyOf(this.options), name, connections: this.connections }, kind);
     this.registered.set(name, bus);
     return bus;
   }

@@ -1,0 +1,124 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  applyTopology,
+  printable,
+  tlsFrom,
+  topologyDifferences,
+  topologyOf,
+  type BrokerOptions,
+  type BusTopologyOptions,
+  type TopologyOptions,
+} from '@mercury/messaging';
+import { EXIT, UsageError, type ExitCode } from './exit-codes';
+import { jsonOf, tableOf } from './output';
+import { rabbitDefinitions, tableOfDefinitions } from './topology-output';
+
+interface WhichOptions {
+  queue: string[];
+  retryDelays?: number[];
+  schedules?: boolean;
+  bus: BusTopologyOptions[];
+}
+
+interface PrintOptions extends WhichOptions {
+  output: 'table' | 'json' | 'definitions';
+  vhost?: string;
+}
+
+interface DiffOptions extends WhichOptions {
+  output: 'table' | 'json';
+}
+
+/** Adds `topology print`, `apply` and `diff`. */
+export function addTopologyCommands(
+  program: Command,
+  findBroker: () => Promise<void>,
+  end: (code: ExitCode) => void,
+): void {
+  const topology = program
+    .command('topology')
+    .description('Exchanges, queues and bindings, for operators who declare them themselves.');
+
+  withWhich(topology.command('print'))
+    .description('Print what queues and buses need. Asks no broker.')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print; definitions: as RabbitMQ imports them')
+        .choices(['table', 'json', 'definitions'])
+        .default('table'),
+    )
+    .option('--vhost <name>', 'into the definitions, for rabbitmqctl import_definitions')
+    .action(({ output, vhost, ...which }: PrintOptions) => {
+      const definitions = topologyOf(wanted(which));
+      if (output === 'table') print(tableOfDefinitions(definitions));
+      else print(jsonOf(output === 'json' ? definitions : rabbitDefinitions(definitions, vhost)));
+      end(EXIT.ok);
+    });
+
+  withWhich(topology.command('apply'))
+    .description('Declare what is missing. What is there stays as it is.')
+    .action(async (which: WhichOptions) => {
+      const all = wanted(which);
+      const { exchanges, queues, bindings } = topologyOf(all);
+      await findBroker();
+      for (const { code, message } of await applyTopology(broker(), all)) say(`${code}: ${message}`);
+      say(`${exchanges.length} exchanges, ${queues.length} queues and ${bindings.length} bindings are there`);
+      end(EXIT.ok);
+    });
+
+  withWhich(topology.command('diff'))
+    .description('Say what is missing on the broker, or is there with other arguments. Changes nothing.')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .action(async ({ output, ...which }: DiffOptions) => {
+      const all = wanted(which);
+      topologyOf(all);
+      await findBroker();
+      const differences = await topologyDifferences(broker(), all);
+      const rows = differences.map(({ kind, name, text }) => [kind, printable(name), printable(text ?? 'missing')]);
+      if (output === 'json') print(jsonOf({ differences }));
+      else if (rows.length > 0) print(tableOf(['KIND', 'NAME', 'DIFFERENCE'], rows));
+      say(`${differences.length} differences; bindings cannot be compared: apply makes them`);
+      end(differences.length === 0 ? EXIT.ok : EXIT.differs);
+    });
+}
+
+function withWhich(command: Command): Command {
+  return command
+    .option('-q, --queue <name>', 'a work queue; repeatable (default: QUEUE_NAME)', collected<string>(String), [])
+    .option('--retry-delays <ms,…>', 'the retry levels of these queues, in milliseconds', numbers)
+    .option('--schedules', 'a Scheduler puts tasks on these queues')
+    .option('--bus <name:kind>', 'an event bus; direct, fanout, topic or headers; repeatable', collected(bus), []);
+}
+
+function wanted({ queue, retryDelays, schedules = false, bus: buses }: WhichOptions): TopologyOptions {
+  const fallback = process.env['QUEUE_NAME'] && buses.length === 0 ? [process.env['QUEUE_NAME']] : [];
+  const names = queue.length > 0 ? queue : fallback;
+  if (names.length + buses.length === 0) throw new UsageError('Which? Give --queue or --bus.');
+  const delays = retryDelays ? { retryDelaysMs: retryDelays } : {};
+  return { queues: names.map((queueName) => ({ queueName, schedules, ...delays })), buses };
+}
+
+function broker(): BrokerOptions {
+  const tls = tlsFrom(process.env);
+  return { rabbitUrl: process.env['RABBITMQ_URL'] || [], ...(tls ? { tls } : {}) };
+}
+
+function collected<Value>(read: (text: string) => Value): (text: string, before: Value[]) => Value[] {
+  return (text, before) => [...before, read(text)];
+}
+
+function numbers(text: string): number[] {
+  const values = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+  if (values.some((value) => Number.isNaN(value))) throw new InvalidArgumentError('Write 1000,60000.');
+  return values;
+}
+
+/** A name may have colons: the kind is behind the last one. */
+function bus(text: string): BusTopologyOptions {
+  const [, name, kind] = /^(.+):(direct|fanout|topic|headers)$/.exec(text) ?? [];
+  if (name === undefined)
+    throw new InvalidArgumentError('Write logs:direct; kinds are direct, fanout, topic, headers.');
+  return { name, kind: kind as NonNullable<BusTopologyOptions['kind']> };
+}
+
+const print = (text: string) => process.stdout.write(`${text}\n`);
+const say = (text: string) => process.stderr.write(`${printable(text)}.\n`);

@@ -9,10 +9,11 @@ import {
   UseGuards,
   type CanActivate,
   type ExecutionContext,
+  type INestApplicationContext,
   type ModuleMetadata,
 } from '@nestjs/common';
 import { APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
-import { Ctx, Payload } from '@nestjs/microservices';
+import { Ctx, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IsInt } from 'class-validator';
 import { TaskClient, WorkerClient, defineTask } from '../../index';
@@ -164,9 +165,37 @@ describe('an application with several queues', () => {
     await expect(client.put({}, { type: 'slow' })).rejects.toMatchObject({ code: 'PUBLISH_NOT_SENT' });
   });
 
-  it('starts as an application context, without HTTP', async () => {
-    const AppModule = program({ imports: [connected(), MessagingModule.registerQueue(...QUEUES)], providers: [Mails] });
-    const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+  const TCP = { transport: Transport.TCP as const, options: { host: '127.0.0.1', port: 0 } };
+
+  it.each<[string, (module: new () => object) => Promise<INestApplicationContext>]>([
+    ['an application context', (module) => NestFactory.createApplicationContext(module, { logger: false })],
+    [
+      'a hybrid application',
+      async (module) => {
+        const app = await NestFactory.create(module, new FastifyAdapter(), { logger: false });
+        app.connectMicroservice(TCP);
+        await app.startAllMicroservices();
+        return app.init();
+      },
+    ],
+    [
+      'a microservice',
+      async (module) => {
+        const app = await NestFactory.createMicroservice(module, { ...TCP, logger: false });
+        await app.listen();
+        return app;
+      },
+    ],
+  ])('starts as %s', async (_what, create) => {
+    @Controller()
+    class Others {
+      @MessagePattern('mail')
+      mail(): void {
+        done.push('of another transport');
+      }
+    }
+    const imports = [connected(), MessagingModule.registerQueue(...QUEUES)];
+    const app = await create(program({ imports, providers: [Mails], controllers: [Others] }));
     undo.push(() => app.close());
     await app.get<Queue>('mercury.queue emails').client.put({ to: 'Bo' }, { type: 'mail' });
     await broker.untilIdle();

@@ -46,10 +46,11 @@ const failure = { code: 'WEBHOOK_STATUS_4XX', message: 'answered 404' };
 describe('TaskReports', () => {
   const warnings: unknown[] = [];
   const skips: unknown[] = [];
+  const details: unknown[] = [];
   const silent = {
     log: (message: unknown) => void skips.push(message),
     error() {},
-    debug() {},
+    debug: (message: unknown) => void details.push(message),
     warn: (message: unknown) => void warnings.push(message),
   };
   let bus: RecordedBus;
@@ -65,6 +66,7 @@ describe('TaskReports', () => {
 
   beforeEach(() => {
     warnings.length = 0;
+    details.length = 0;
     bus = new RecordedBus({ connections, name: 'logs' });
     worker = new QuietWorker({ connections, queueName: 'tasks' });
     // Of the transport they listen to the events only.
@@ -85,6 +87,13 @@ describe('TaskReports', () => {
     worker.events.emit('settled', attempt({ kind: 'retry', levelMs: 1_000, failure }));
     expect(bus.published).toEqual([]);
     expect(warnings).toEqual([expect.objectContaining({ ...about, ...failure, inMs: 1_000 })]);
+  });
+
+  it('writes of a postponement in the log only, where only who looks for it sees it', () => {
+    const reason = { code: 'LOCKED', message: 'Order 7 is locked.' };
+    worker.events.emit('settled', attempt({ kind: 'postponed', delayMs: 60_000, reason }));
+    expect([...bus.published, ...warnings]).toEqual([]);
+    expect(details).toEqual([{ msg: 'task postponed', ...about, ...reason, inMs: 60_000 }]);
   });
 
   it('writes of a task that has succeeded before in the log only', () => {

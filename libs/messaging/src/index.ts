@@ -23,6 +23,7 @@ export type { CallerHeaders } from './tasks/caller-headers';
 export type { PutOptions } from './tasks/codec';
 export type { Outcome, Failure } from './tasks/outcome';
 export type { TaskRunner } from './tasks/execution';
+export type { PostponeLimits } from './tasks/retry-policy';
 export type { ClientEvents } from './broker/events';
 export { Events, type ConnectionEvents } from './events';
 export type { EnqueuedTick, MissedTicks, SchedulerEvents } from './schedules/events';
@@ -56,6 +57,7 @@ export {
   DiscardTask,
   InvalidMessageError,
   MercuryError,
+  PostponeTask,
   PublishError,
   RetryTask,
   type PublishFailure,

@@ -237,7 +237,7 @@ const runnerOf = (type: string) => transport.unwrap<Lookup>().runnerOf(type);
 async function outcomeOf(body: object): Promise<Outcome> {
   const content = Buffer.from(JSON.stringify(body));
   const message = { content, fields: {}, properties: { messageId: 'order-1' } } as unknown as Message;
-  const policy = { maxAttempts: 2, delaysMs: [1_000] };
+  const policy = { maxAttempts: 2, delaysMs: [1_000], postpone: { maxCount: 1, maxTotalMs: 60_000 } };
   const context = { queueName: 'tasks', policy, handlerTimeoutMs: 1_000, runnerOf, onStart: () => undefined };
   return (await execute(message, context, new Slot())).outcome;
 }

@@ -153,7 +153,7 @@ export class WorkerTransport extends Server<Listeners> implements CustomTranspor
     this.filteredTypes.add(type);
     const message =
       `An exception filter answered the failure of a "${type}" task with another error, which changes nothing ` +
-      `(${describeError(filtered).message}). Filters may throw DiscardTask or RetryTask; those for HTTP should pass on what is not of HTTP.`;
+      `(${describeError(filtered).message}). Filters may throw DiscardTask, RetryTask or PostponeTask; those for HTTP should pass on what is not of HTTP.`;
     this.worker.events.emit('problem', new MercuryError('FILTER_FAILED', message, { cause: filtered }));
   }
 }

@@ -2,7 +2,7 @@ import type { ConnectionEvents } from '../events';
 import type { Outcome } from './outcome';
 import type { Task } from './task';
 
-/** An attempt whose outcome the broker knows. The type is empty when the message could not be decoded. */
+/** An execution whose outcome the broker knows; one that was postponed ends no attempt. The type is empty when the message could not be decoded. */
 export interface SettledAttempt {
   id: string;
   type: string;

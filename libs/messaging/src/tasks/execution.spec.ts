@@ -17,7 +17,7 @@ function contextWith(runner: TaskRunner) {
   const started: Task[] = [];
   const context: ExecutionContext = {
     queueName: 'reports',
-    policy: { maxAttempts: 3, delaysMs: [1_000, 10_000] },
+    policy: { maxAttempts: 3, delaysMs: [1_000, 10_000], postpone: { maxCount: 5, maxTotalMs: 60_000 } },
     handlerTimeoutMs: 500,
     runnerOf: (type) => (type === 'report' ? runner : undefined),
     onStart: (task) => started.push(task),

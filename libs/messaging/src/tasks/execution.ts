@@ -4,9 +4,10 @@ import { decodeTask, identify, type DecodedTask, type Identity } from './codec';
 import type { Completions } from './completions';
 import { firstStackLines } from './history';
 import { decideFailure, type Outcome } from './outcome';
-import type { RetryPolicy } from './retry-policy';
+import type { PostponeLimits, RetryPolicy } from './retry-policy';
 import type { Slot } from './slots';
 import type { JsonObject, Task } from './task';
+import { postponementsOf } from './task-headers';
 
 /** What executes a task of one type. */
 export interface TaskRunner {
@@ -17,6 +18,8 @@ export interface TaskRunner {
   maxAttempts?: number;
   /** The delays between attempts, each rounded up to a retry level of the queue. Default: its levels. */
   retryDelaysMs?: readonly number[];
+  /** How often, and for how long in all, a task may be postponed. Default: the worker's. */
+  postpone?: PostponeLimits;
 }
 
 export interface ExecutionContext {
@@ -80,7 +83,9 @@ export async function execute(message: Message, context: ExecutionContext, slot:
     outcome = { kind: hasSucceeded === 'unknown' ? 'released' : 'success' };
   } catch (error) {
     stack = firstStackLines(error);
-    outcome = decideFailure(error, identity.attempt, policyOf(runner, context.policy), context.policy.delaysMs);
+    const { policy } = context;
+    const postponements = postponementsOf(identity.headers);
+    outcome = decideFailure(error, identity.attempt, policyOf(runner, policy), policy.delaysMs, postponements);
   }
   const durationMs = performance.now() - startedAtMs;
   // Before the ack. One whose signal has aborted may have ended early because of that: it is executed again.
@@ -96,8 +101,9 @@ export function noteHeld(task: Task, heldMs: number): void {
 }
 
 export function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): RetryPolicy {
-  const { maxAttempts = policy.maxAttempts, retryDelaysMs = policy.delaysMs } = runner ?? {};
-  return { maxAttempts, delaysMs: retryDelaysMs };
+  const { maxAttempts = policy.maxAttempts, retryDelaysMs = policy.delaysMs, postpone } = runner ?? {};
+  const { maxCount = policy.postpone.maxCount, maxTotalMs = policy.postpone.maxTotalMs } = postpone ?? {};
+  return { maxAttempts, delaysMs: retryDelaysMs, postpone: { maxCount, maxTotalMs } };
 }
 
 /** What a handler gets. Its signal is made when the handler asks for it. */

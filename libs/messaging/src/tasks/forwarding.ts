@@ -7,12 +7,16 @@ import { isCountOf, isShortString, isTimestamp, isTraceparent, type Identity, re
 import { fitStored } from './frame-fit';
 import { decodeHistory, encodeHistory } from './history';
 import type { Failure } from './outcome';
+import { carriedHeaders } from './task-headers';
 
 /** The protocol's is an octet. */
 const HIGHEST_PRIORITY = 255;
 const LONGEST_BARE_TEXT = 200;
 const BARE: ReadonlySet<string> = new Set([
   HEADER.attempt,
+  HEADER.execution,
+  HEADER.postponed,
+  HEADER.postponedMs,
   HEADER.enqueuedAtMs,
   HEADER.notBeforeMs,
   HEADER.replays,
@@ -82,6 +86,7 @@ export function bare(message: Outgoing): Outgoing {
  */
 export function keptHeaders(identity: Identity): Headers {
   const headers: Headers = callerHeadersOf(identity.headers, MOST_CALLER_HEADER_BYTES);
+  Object.assign(headers, carriedHeaders(identity.headers));
   headers[HEADER.enqueuedAtMs] = identity.enqueuedAtMs;
   const traceparent = identity.headers[HEADER.traceparent];
   if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;

@@ -5,7 +5,7 @@ import { Slot } from './slots';
 import type { Task } from './task';
 
 const HEARTBEAT_S = 10;
-const policy = { maxAttempts: 2, delaysMs: [1_000] };
+const policy = { maxAttempts: 2, delaysMs: [1_000], postpone: { maxCount: 0, maxTotalMs: 0 } };
 
 let problems: string[];
 let watch: LoopWatch;

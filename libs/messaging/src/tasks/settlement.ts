@@ -12,6 +12,7 @@ import { isTimestamp, type Identity, replaysOf } from './codec';
 import { deadLetterHeaders, bare, forward, inLevel, keptHeaders, priorityOf, type Headers } from './forwarding';
 import { appendAttempt, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
+import { executionOf, postponementsOf } from './task-headers';
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
@@ -26,8 +27,8 @@ export interface Run {
 }
 
 /**
- * Tells the broker how a delivery ended; the only place that acks or rejects. Retry and dead are a confirmed publish
- * elsewhere and then the ack, in this order: a crash in between duplicates the task, the other order would lose it.
+ * Tells the broker how a delivery ended; the only place that acks or rejects. Retry, postponed and dead are a confirmed
+ * publish elsewhere and then the ack, in this order: a crash in between duplicates the task, the other order would lose it.
  */
 export class Settlement {
   /** Deliveries that could not be stored elsewhere yet, each with why. They are held, unacked, until they can be. */
@@ -44,7 +45,7 @@ export class Settlement {
   get problem(): MercuryError | undefined {
     const [why] = this.held.values();
     if (!why) return undefined;
-    const message = `${this.held.size} tasks wait to be stored as retry or dead letter, or as due: ${why.message}`;
+    const message = `${this.held.size} tasks wait to be stored as retry, postponed or dead letter, or as due: ${why.message}`;
     return new BrokerError('BROKER_BLOCKED', message, { cause: why });
   }
 
@@ -57,6 +58,8 @@ export class Settlement {
         return giveBack(delivery);
       case 'retry':
         return this.move(delivery, this.retryOf(delivery.message, identity, outcome.levelMs, outcome.failure, run));
+      case 'postponed':
+        return this.move(delivery, this.postponedOf(delivery.message, identity, outcome.delayMs));
       case 'dead':
         return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure, run));
     }
@@ -130,12 +133,26 @@ export class Settlement {
     const headers = {
       ...keptHeaders(identity),
       [HEADER.attempt]: identity.attempt + 1,
+      [HEADER.execution]: executionOf(identity) + 1,
       [HEADER.firstFailedAtMs]: firstFailureMs(identity, nowMs),
       [HEADER.lastFailedAtMs]: nowMs,
       [HEADER.history]: historyWith(identity, failure, run, nowMs),
     };
     if (priorityOf(message) !== undefined) return this.delayed(message, identity, nowMs + levelMs, headers);
     return forward(message, identity, '', retryQueueOf(this.queueName, levelMs), headers);
+  }
+
+  /** It waits as a delayed task does; its attempt has not begun. */
+  private postponedOf(message: Message, identity: Identity, delayMs: number): Outgoing {
+    const { count, totalMs } = postponementsOf(identity.headers);
+    const headers = {
+      ...keptHeaders(identity),
+      [HEADER.attempt]: identity.attempt,
+      [HEADER.execution]: executionOf(identity) + 1,
+      [HEADER.postponed]: count + 1,
+      [HEADER.postponedMs]: totalMs + delayMs,
+    };
+    return this.delayed(message, identity, this.clock.nowMs() + delayMs, headers);
   }
 
   private deadLetterOf(message: Message, identity: Identity, failure: Failure, run: Run): Outgoing {
@@ -152,7 +169,7 @@ export class Settlement {
 
 /**
  * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
- * how it died. Not patient: somebody waits for the answer.
+ * how it died. How often it was postponed counts anew. Not patient: somebody waits for the answer.
  */
 export function replayOf(
   message: Message,
@@ -161,9 +178,11 @@ export function replayOf(
   history: History,
   nowMs: number,
 ): Outgoing {
+  const { [HEADER.postponed]: _count, [HEADER.postponedMs]: _totalMs, ...kept } = keptHeaders(identity);
   const headers = {
-    ...keptHeaders(identity),
+    ...kept,
     [HEADER.attempt]: 1,
+    [HEADER.execution]: executionOf(identity) + 1,
     [HEADER.history]: encodeHistory(history),
     [HEADER.replays]: replaysOf(identity) + 1,
     [HEADER.replayedAtMs]: nowMs,

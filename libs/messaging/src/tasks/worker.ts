@@ -93,8 +93,8 @@ export abstract class Worker<Body = JsonObject> {
   }
 
   /**
-   * Executes one attempt. Return: success. Throw `DiscardTask`: dead letter now. Throw anything else: another attempt
-   * as long as there are any. Stop early when `task.signal` aborts: nobody waits for the result any more.
+   * Executes one attempt. Return: success. Throw `DiscardTask`: dead letter now. Throw `PostponeTask`: later, and no
+   * attempt. Throw anything else: another attempt as long as there are any. Stop early when `task.signal` aborts: nobody waits for the result any more.
    */
   abstract handler(task: Task<Body>): unknown;
 

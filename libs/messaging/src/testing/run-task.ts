@@ -1,7 +1,7 @@
 import type { Message } from 'amqplib';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
-import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../broker/topology';
+import { deadQueueOf, declareTaskTopology, retryQueueOf, waitingQueueOf } from '../broker/topology';
 import { ConfigError } from '../errors';
 import { Events } from '../events';
 import { HEADER } from '../headers';
@@ -18,7 +18,7 @@ import { MemoryBroker, type QueuedMessage } from './memory-broker';
 /** What executes tasks: a function, or a Worker, of which only the handler is asked. */
 export type Handler<Body> = ((task: Task<Body>) => unknown) | { handler(task: Task<Body>): unknown };
 
-type RuleName = 'maxAttempts' | 'retryDelaysMs' | 'handlerTimeoutMs' | 'maxPayloadBytes';
+type RuleName = 'maxAttempts' | 'postpone' | 'retryDelaysMs' | 'handlerTimeoutMs' | 'maxPayloadBytes';
 
 /** Of a worker's rules, the default is what the given Worker has; for a function, what a Worker has by default. */
 export interface RunTaskOptions extends Pick<WorkerOptions, RuleName> {
@@ -39,7 +39,7 @@ export interface RunResult {
   outcome: Outcome;
   id: string;
   durationMs: number;
-  /** Of `retry` and `dead`: where the task is now, and with which headers. */
+  /** Of `retry`, `postponed` and `dead`: where the task is now, and with which headers. */
   movedTo: (QueuedMessage & { queue: string }) | undefined;
 }
 
@@ -96,7 +96,8 @@ export async function runTask<Body extends object = JsonObject>(
 
 function optionsOf(rules: WorkerRules): Required<Pick<WorkerOptions, RuleName | 'queueName'>> {
   const { queueName, policy, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes } = rules;
-  return { queueName, maxAttempts: policy.maxAttempts, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes };
+  const { maxAttempts, postpone } = policy;
+  return { queueName, maxAttempts, postpone, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes };
 }
 
 /** Undefined when the body says it itself. */
@@ -105,8 +106,21 @@ function typeFor(body: unknown): string | undefined {
 }
 
 function movedTo(broker: MemoryBroker, queueName: string, outcome: Outcome): RunResult['movedTo'] {
-  if (outcome.kind !== 'retry' && outcome.kind !== 'dead') return undefined;
-  const queue = outcome.kind === 'retry' ? retryQueueOf(queueName, outcome.levelMs) : deadQueueOf(queueName);
-  const [message] = broker.messages(queue);
-  return message && { ...message, queue };
+  const queue = queueOf(queueName, outcome);
+  const [message] = queue === undefined ? [] : broker.messages(queue);
+  return message && queue !== undefined ? { ...message, queue } : undefined;
+}
+
+function queueOf(queueName: string, outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case 'retry':
+      return retryQueueOf(queueName, outcome.levelMs);
+    case 'postponed':
+      return waitingQueueOf(queueName, outcome.delayMs);
+    case 'dead':
+      return deadQueueOf(queueName);
+    case 'success':
+    case 'released':
+      return undefined;
+  }
 }

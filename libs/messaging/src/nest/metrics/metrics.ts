@@ -90,7 +90,7 @@ export class Metrics {
     const labelNames = ['type', 'outcome'];
     const attempts = new Counter({
       name: 'mercury_task_attempts_total',
-      help: 'Attempts by task type and outcome.',
+      help: 'Executions by task type and outcome: success, retry, postponed, dead.',
       labelNames,
       registers,
     });

@@ -299,7 +299,7 @@ describe('@TaskHandler', () => {
     expect(transport.types).toEqual(expect.arrayContaining(['archive', 'fail', 'greet', 'observe']));
     for (const type of ofOthers) {
       expect(transport.types).not.toContain(type);
-      expect(await outcomeOf({ type })).toMatchObject({ kind: 'dead', failure: { code: 'UNKNOWN_TYPE' } });
+      expect(await outcomeOf({ type })).toMatchObject({ kind: 'retry', failure: { code: 'UNKNOWN_TYPE' } });
     }
   });
 

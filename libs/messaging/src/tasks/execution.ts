@@ -1,5 +1,5 @@
 import type { Message } from 'amqplib';
-import { DiscardTask, MercuryError } from '../errors';
+import { MercuryError } from '../errors';
 import { decodeTask, identify, type DecodedTask, type Identity } from './codec';
 import type { Completions } from './completions';
 import { firstStackLines } from './history';
@@ -73,7 +73,7 @@ export async function execute(message: Message, context: ExecutionContext, slot:
     const known = new RunningTask(decoded, context, slot);
     task = known;
     runner = context.runnerOf(decoded.type);
-    if (!runner) throw new DiscardTask(`No handler for task type "${decoded.type}".`, { code: 'UNKNOWN_TYPE' });
+    if (!runner) throw unknownType(decoded.type);
     if (completions) hasSucceeded = await completions.has(known);
     startedAtMs = performance.now();
     if (hasSucceeded === 'no') {
@@ -104,6 +104,11 @@ export function policyOf(runner: TaskRunner | undefined, policy: RetryPolicy): R
   const { maxAttempts = policy.maxAttempts, retryDelaysMs = policy.delaysMs, postpone } = runner ?? {};
   const { maxCount = policy.postpone.maxCount, maxTotalMs = policy.postpone.maxTotalMs } = postpone ?? {};
   return { maxAttempts, delaysMs: retryDelaysMs, postpone: { maxCount, maxTotalMs } };
+}
+
+/** Not for good: while workers are replaced, the next one to take it may have the handler. */
+function unknownType(type: string): MercuryError {
+  return new MercuryError('UNKNOWN_TYPE', `No handler for task type "${type}" here.`);
 }
 
 /** What a handler gets. Its signal is made when the handler asks for it. */

@@ -98,7 +98,7 @@ export abstract class Worker<Body = JsonObject> {
    */
   abstract handler(task: Task<Body>): unknown;
 
-  /** Who executes a task of this type; undefined ends it as a dead letter. Here: `handler`, whatever the type. */
+  /** Who executes a task of this type; undefined is a failure, `UNKNOWN_TYPE`, tried again as any other. Here: `handler`, whatever the type. */
   protected runnerOf(_type: string): TaskRunner | undefined {
     // Bodies are checked by the handler or its pipes: the type parameter is the reader's promise, not the broker's.
     return { run: (task) => this.handler(task as Task<Body>) };

@@ -74,7 +74,8 @@ describe('TaskReports', () => {
   });
 
   it('tells a success as an info event', () => {
-    worker.events.emit('settled', attempt({ kind: 'success' }));
+    const log = [{ atMs: 1, level: 'info' as const, message: 'begun' }];
+    worker.events.emit('settled', { ...attempt({ kind: 'success' }), log });
     expect(bus.published).toEqual([['info', { event: 'task.succeeded', ...about }]]);
   });
 
@@ -99,7 +100,9 @@ describe('TaskReports', () => {
   it('writes of a task that has succeeded before in the log only', () => {
     const { signal } = new AbortController();
     const { id, type, attempt, queue } = about;
-    worker.events.emit('skipped', { id, type, attempt, queue, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    const limits = { maxAttempts: 6, isLastAttempt: false };
+    const rest = { tags: [], body: {}, enqueuedAtMs: 1, headers: {}, signal, log: () => undefined };
+    worker.events.emit('skipped', { id, type, attempt, queue, ...limits, ...rest });
     expect(bus.published).toEqual([]);
     expect(skips).toContainEqual({ msg: 'task skipped: it has succeeded before', id, type, queue });
   });

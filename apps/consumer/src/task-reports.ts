@@ -21,7 +21,7 @@ export class TaskReports implements OnModuleInit {
   }
 
   private report(attempt: SettledAttempt): void {
-    const { outcome, durationMs, ...task } = attempt;
+    const { outcome, durationMs, log: _log, ...task } = attempt;
     const about = { ...task, durationMs: Math.round(durationMs) };
     switch (outcome.kind) {
       case 'success':

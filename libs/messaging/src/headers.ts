@@ -10,6 +10,10 @@ export const HEADER = {
   traceparent: 'traceparent',
   /** Of a delayed task that still waits. When its time has come it is a task like any other, without this. */
   notBeforeMs: 'x-not-before-ms',
+  /** What its caller wants for one task. */
+  tags: 'x-tags',
+  maxAttempts: 'x-max-attempts',
+  timeoutMs: 'x-timeout-ms',
   firstFailedAtMs: 'x-first-failed-at-ms',
   lastFailedAtMs: 'x-last-failed-at-ms',
   deadAtMs: 'x-dead-at-ms',

@@ -27,6 +27,7 @@ import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
 import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
 import { DiscardTask, RetryTask } from '../errors';
+import { systemClock } from '../clock';
 import { execute, type TaskRunner } from '../tasks/execution';
 import type { Outcome } from '../tasks/outcome';
 import { Slot } from '../tasks/slots';
@@ -238,7 +239,8 @@ async function outcomeOf(body: object): Promise<Outcome> {
   const content = Buffer.from(JSON.stringify(body));
   const message = { content, fields: {}, properties: { messageId: 'order-1' } } as unknown as Message;
   const policy = { maxAttempts: 2, delaysMs: [1_000], postpone: { maxCount: 1, maxTotalMs: 60_000 } };
-  const context = { queueName: 'tasks', policy, handlerTimeoutMs: 1_000, runnerOf, onStart: () => undefined };
+  const times = { handlerTimeoutMs: 1_000, longestTimeoutMs: () => 1_000, clock: systemClock };
+  const context = { queueName: 'tasks', policy, ...times, runnerOf, onStart: () => undefined };
   return (await execute(message, context, new Slot())).outcome;
 }
 

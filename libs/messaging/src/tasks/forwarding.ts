@@ -17,6 +17,8 @@ const BARE: ReadonlySet<string> = new Set([
   HEADER.execution,
   HEADER.postponed,
   HEADER.postponedMs,
+  HEADER.maxAttempts,
+  HEADER.timeoutMs,
   HEADER.enqueuedAtMs,
   HEADER.notBeforeMs,
   HEADER.replays,

@@ -1,4 +1,5 @@
 import type { Message } from 'amqplib';
+import { systemClock } from '../clock';
 import { execute, noteHeld, type Execution, type ExecutionContext, type TaskRunner } from './execution';
 import { LoopWatch } from './loop-watch';
 import { Slot } from './slots';
@@ -36,6 +37,8 @@ const context = (run: TaskRunner['run']): ExecutionContext => ({
   queueName: 'reports',
   policy,
   handlerTimeoutMs: 600_000,
+  longestTimeoutMs: () => 60_000,
+  clock: systemClock,
   runnerOf: () => ({ run }),
   onStart: (task) => watch.began(task),
   onHeld: (task, heldMs) => watch.held(task, heldMs),

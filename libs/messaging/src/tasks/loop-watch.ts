@@ -95,7 +95,7 @@ export class LoopWatch {
     const task = decodeTask(message);
     const text = `The handler held the event loop for ${seconds(heldMs)}, and the connection was lost over it.`;
     const error = new MercuryError('LOOP_HELD', text);
-    const outcome = decideFailure(error, task.attempt, policyOf(runnerOf(task.type), policy), policy.delaysMs);
+    const outcome = decideFailure(error, task.attempt, policyOf(runnerOf(task.type), task, policy), policy.delaysMs);
     return { task, outcome, durationMs: heldMs, stack: [] };
   }
 

@@ -13,6 +13,7 @@ import { deadLetterHeaders, bare, forward, inLevel, keptHeaders, priorityOf, typ
 import { appendAttempt, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
 import { executionOf, postponementsOf } from './task-headers';
+import type { LogLine } from './task-log';
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
@@ -20,10 +21,11 @@ const WORKER = `${hostname()}:${process.pid}`;
 const NO_RUN: Run = { durationMs: 0, stack: [] };
 const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
 
-/** What an attempt leaves for the task's history, beside its outcome. */
+/** What an execution leaves to be told, beside its outcome. */
 export interface Run {
   durationMs: number;
   stack: string[];
+  log?: readonly LogLine[] | undefined;
 }
 
 /**

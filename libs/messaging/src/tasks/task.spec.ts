@@ -32,6 +32,7 @@ it('the header names are those that other programs rely on', () => {
     'x-first-failed-at-ms',
     'x-history',
     'x-last-failed-at-ms',
+    'x-max-attempts',
     'x-not-before-ms',
     'x-omitted-headers',
     'x-origin-queue',
@@ -42,5 +43,7 @@ it('the header names are those that other programs rely on', () => {
     'x-replayed-at-ms',
     'x-replays',
     'x-sequence',
+    'x-tags',
+    'x-timeout-ms',
   ]);
 });

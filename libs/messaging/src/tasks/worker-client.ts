@@ -4,9 +4,10 @@ import { Publisher } from '../broker/publisher';
 import { EXCHANGE, declareTaskTopology, waitingQueueOf } from '../broker/topology';
 import { PublishError, type BrokerError, type MercuryError } from '../errors';
 import { Events } from '../events';
-import { encodeTask, type PutOptions } from './codec';
+import { encodeTask } from './codec';
 import { fitNew } from './frame-fit';
 import { resolveClient, type ResolvedClient, type WorkerClientOptions } from './options';
+import type { PutOptions } from './put-options';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 

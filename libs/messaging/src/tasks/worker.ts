@@ -1,4 +1,4 @@
-import { ackTimeoutProblem } from '../broker/ack-timeout';
+import { ackTimeoutProblem, longestTaskMs } from '../broker/ack-timeout';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { Delivery } from '../broker/deliveries';
 import type { ClientEvents } from '../broker/events';
@@ -80,6 +80,8 @@ export abstract class Worker<Body = JsonObject> {
     this.context = {
       ...this.config,
       runnerOf: (type) => this.runnerOf(type),
+      longestTimeoutMs: () => longestTaskMs(this.longestTimeoutMs()),
+      clock: this.broker.clock,
       onStart: (task) => {
         this.loop.began(task);
         this.events.emit('started', task);
@@ -261,8 +263,9 @@ export abstract class Worker<Body = JsonObject> {
     // Given back untouched, it was no attempt.
     if (!told || outcome.kind === 'released') return;
     const { id, type, attempt } = identity;
-    const { durationMs } = run;
-    this.events.emit('settled', { id, type, attempt, queue: this.queueName, outcome, durationMs });
+    const { durationMs, log } = run;
+    const settled = { id, type, attempt, queue: this.queueName, outcome, durationMs };
+    this.events.emit('settled', log ? { ...settled, log } : settled);
   }
 
   private async drainAndClose(): Promise<void> {

@@ -1,6 +1,7 @@
 import { PublishError, type MercuryError } from '../errors';
-import { encodeTask, type PutOptions } from '../tasks/codec';
+import { encodeTask } from '../tasks/codec';
 import { DEFAULTS, type WorkerClientOptions } from '../tasks/options';
+import type { PutOptions } from '../tasks/put-options';
 import type { JsonObject } from '../tasks/task';
 import { WorkerClient } from '../tasks/worker-client';
 import { MemoryBroker } from './memory-broker';

@@ -1,16 +1,19 @@
 import type { Message } from 'amqplib';
+import { longestTaskMs } from '../broker/ack-timeout';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
 import { deadQueueOf, declareTaskTopology, retryQueueOf, waitingQueueOf } from '../broker/topology';
 import { ConfigError } from '../errors';
 import { Events } from '../events';
 import { HEADER } from '../headers';
-import { encodeTask, isJsonObject, type PutOptions } from '../tasks/codec';
+import { encodeTask, isJsonObject } from '../tasks/codec';
 import { execute } from '../tasks/execution';
 import { resolveWorker, type WorkerOptions, type WorkerRules } from '../tasks/options';
 import type { Outcome } from '../tasks/outcome';
+import type { PutOptions } from '../tasks/put-options';
 import { Settlement } from '../tasks/settlement';
 import { Slot } from '../tasks/slots';
+import type { LogLine } from '../tasks/task-log';
 import type { JsonObject, Task } from '../tasks/task';
 import { Worker } from '../tasks/worker';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
@@ -30,6 +33,7 @@ export interface RunTaskOptions extends Pick<WorkerOptions, RuleName> {
   attempt?: number;
   traceparent?: string;
   headers?: PutOptions['headers'];
+  tags?: PutOptions['tags'];
   /** Default: that of the given Worker; `tasks` for a function. */
   queueName?: string;
 }
@@ -39,6 +43,8 @@ export interface RunResult {
   outcome: Outcome;
   id: string;
   durationMs: number;
+  /** What the handler has said by `task.log`, the last 50 lines. */
+  log: readonly LogLine[];
   /** Of `retry`, `postponed` and `dead`: where the task is now, and with which headers. */
   movedTo: (QueuedMessage & { queue: string }) | undefined;
 }
@@ -60,7 +66,7 @@ export async function runTask<Body extends object = JsonObject>(
   body: Body & { type?: string },
   options: RunTaskOptions = {},
 ): Promise<RunResult> {
-  const { id, type = typeFor(body), attempt = 1, traceparent, headers: given, ...own } = options;
+  const { id, type = typeFor(body), attempt = 1, traceparent, headers: given, tags, ...own } = options;
   if (!(Number.isSafeInteger(attempt) && attempt >= 1))
     throw new ConfigError('runTask options', [`attempt must be a whole number, 1 or more, not ${attempt}`]);
   const broker = new MemoryBroker();
@@ -68,7 +74,12 @@ export async function runTask<Body extends object = JsonObject>(
   const rules = { queueName: 'tasks', ...(handler instanceof Worker && optionsOf(handler.rules)), ...own };
   const worker = resolveWorker({ ...rules, connections });
   const { queueName, policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = worker;
-  const encoded = encodeTask(body, { id, type, traceparent, headers: given }, maxPayloadBytes, broker.clock.nowMs());
+  const encoded = encodeTask(
+    body,
+    { id, type, traceparent, headers: given, tags },
+    maxPayloadBytes,
+    broker.clock.nowMs(),
+  );
   const nothing = () => undefined;
   await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, nothing);
   const headers = { ...(encoded.properties.headers as object), [HEADER.attempt]: attempt };
@@ -84,11 +95,21 @@ export async function runTask<Body extends object = JsonObject>(
   const settlement = new Settlement(publisher, queueName, broker.clock, nothing);
   const run = (task: Task) =>
     typeof handler === 'function' ? handler(task as Task<Body>) : handler.handler(task as Task<Body>);
-  const context = { queueName, policy, handlerTimeoutMs, runnerOf: () => ({ run }), onStart: nothing };
+  const { clock } = broker;
+  const longestTimeoutMs = () => longestTaskMs(handlerTimeoutMs);
+  const context = {
+    queueName,
+    policy,
+    handlerTimeoutMs,
+    longestTimeoutMs,
+    clock,
+    runnerOf: () => ({ run }),
+    onStart: nothing,
+  };
   const execution = await execute(message, context, new Slot());
-  const { identity, outcome, durationMs } = execution;
+  const { identity, outcome, durationMs, log = [] } = execution;
   await settlement.settle({ message, channel, lost: new AbortController().signal }, identity, outcome, execution);
-  const result = { outcome, id: identity.id, durationMs, movedTo: movedTo(broker, queueName, outcome) };
+  const result = { outcome, id: identity.id, durationMs, log, movedTo: movedTo(broker, queueName, outcome) };
   await publisher.close(0);
   await connections.close();
   return result;

@@ -12,6 +12,7 @@ export const HEADER = {
   notBeforeMs: 'x-not-before-ms',
   /** What its caller wants for one task. */
   tags: 'x-tags',
+  expiresAtMs: 'x-expires-at-ms',
   maxAttempts: 'x-max-attempts',
   timeoutMs: 'x-timeout-ms',
   firstFailedAtMs: 'x-first-failed-at-ms',

@@ -30,7 +30,7 @@ export interface DecodedTask {
 export type Identity = Omit<DecodedTask, 'body'>;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
-const LATEST_DATE_MS = 8.64e15;
+export const LATEST_DATE_MS = 8.64e15;
 const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 

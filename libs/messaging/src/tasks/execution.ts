@@ -1,6 +1,6 @@
 import type { Message } from 'amqplib';
 import type { Clock } from '../clock';
-import { MercuryError } from '../errors';
+import { DiscardTask, MercuryError } from '../errors';
 import { decodeTask, identify, type DecodedTask, type Identity } from './codec';
 import type { Completions } from './completions';
 import { firstStackLines } from './history';
@@ -8,7 +8,7 @@ import { decideFailure, type Outcome } from './outcome';
 import type { PostponeLimits, RetryPolicy } from './retry-policy';
 import type { Slot } from './slots';
 import type { JsonObject, Task } from './task';
-import { maxAttemptsOf, postponementsOf, tagsOf, timeoutMsOf } from './task-headers';
+import { expiresAtMsOf, maxAttemptsOf, postponementsOf, tagsOf, timeoutMsOf } from './task-headers';
 import { TaskLog, type LogLevel, type LogLine } from './task-log';
 
 /** What executes a task of one type. */
@@ -81,10 +81,11 @@ export async function execute(message: Message, context: ExecutionContext, slot:
     task = known;
     runner = context.runnerOf(decoded.type);
     known.isRunBy(runner);
-    if (!runner) throw unknownType(decoded.type);
-    if (completions) hasSucceeded = await completions.has(known);
+    if (completions && runner) hasSucceeded = await completions.has(known);
     startedAtMs = performance.now();
     if (hasSucceeded === 'no') {
+      refuseExpired(decoded, context.clock);
+      if (!runner) throw unknownType(decoded.type);
       context.onStart(known);
       await run(runner, known, timeoutMsFor(known, runner, context), slot);
     }
@@ -126,6 +127,13 @@ function timeoutMsFor({ headers }: Task, runner: TaskRunner, context: ExecutionC
   const wantedMs = timeoutMsOf(headers);
   if (wantedMs === undefined) return runner.timeoutMs ?? context.handlerTimeoutMs;
   return Math.min(wantedMs, context.longestTimeoutMs());
+}
+
+/** After the question whether it has succeeded: what has is no failure later. */
+function refuseExpired({ headers }: DecodedTask, clock: Clock): void {
+  const atMs = expiresAtMsOf(headers);
+  if (atMs === undefined || clock.nowMs() < atMs) return;
+  throw new DiscardTask(`It was not begun before ${new Date(atMs).toISOString()}.`, { code: 'EXPIRED' });
 }
 
 /** Not for good: while workers are replaced, the next one to take it may have the handler. */

@@ -17,6 +17,7 @@ const BARE: ReadonlySet<string> = new Set([
   HEADER.execution,
   HEADER.postponed,
   HEADER.postponedMs,
+  HEADER.expiresAtMs,
   HEADER.maxAttempts,
   HEADER.timeoutMs,
   HEADER.enqueuedAtMs,

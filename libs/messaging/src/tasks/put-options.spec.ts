@@ -30,10 +30,28 @@ it.each<[string, object]>([
   ['timeoutMs', { timeoutMs: 0 }],
   ['timeoutMs', { timeoutMs: '5' }],
   ['timeoutMs', { timeoutMs: 2 ** 31 }],
+  ['expiresAtMs or ttlMs, not both', { expiresAtMs: NOW_MS + 1, ttlMs: 1 }],
+  ['expiresAtMs', { expiresAtMs: NOW_MS }],
+  ['expiresAtMs', { expiresAtMs: 8.64e15 + 1 }],
+  ['expiresAtMs', { expiresAtMs: new Date(NOW_MS + 1_000) }],
+  ['ttlMs', { ttlMs: 0 }],
+  ['ttlMs', { ttlMs: 1.5 }],
+  ['ttlMs', { ttlMs: 8.64e15 }],
+  ['before it is due', { ttlMs: 60_000, delayMs: 60_000 }],
+  ['before it is due', { expiresAtMs: NOW_MS + 59_999, runAt: NOW_MS + 60_000 }],
 ])('%s that no task can have are refused: %j', (name, options) => {
   const put = () => headersOf(options, NOW_MS);
   expect(put).toThrow(InvalidMessageError);
   expect(put).toThrow(name);
+});
+
+it.each([
+  [{ expiresAtMs: NOW_MS + 1 }, NOW_MS + 1],
+  [{ ttlMs: 60_000 }, NOW_MS + 60_000],
+  [{ ttlMs: 60_000, delayMs: 59_999 }, NOW_MS + 60_000],
+  [{ ttlMs: 1, runAt: NOW_MS - 5_000 }, NOW_MS + 1],
+])('an expiry is a time, counted from the put: %j', (options, expiresAtMs) => {
+  expect(headersOf(options, NOW_MS)['x-expires-at-ms']).toBe(expiresAtMs);
 });
 
 it('ten tags of 64 bytes fit', () => {

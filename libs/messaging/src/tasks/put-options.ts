@@ -3,7 +3,7 @@ import { LONGEST_TIMER_MS } from '../checks';
 import { InvalidMessageError } from '../errors';
 import { HEADER } from '../headers';
 import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
-import { isTraceparent } from './codec';
+import { LATEST_DATE_MS, isTimestamp, isTraceparent } from './codec';
 import { MOST_ATTEMPTS } from './retry-policy';
 import { LONGEST_TAG_BYTES, MOST_TAGS, isTag } from './task-headers';
 
@@ -23,6 +23,10 @@ export interface PutOptions {
   delayMs?: number;
   /** The task runs no earlier than then: a date, or milliseconds since 1970. At most 30 days ahead; the past is now. */
   runAt?: Date | number;
+  /** A task that was not begun by then, in milliseconds since 1970, is dead (`EXPIRED`) and never runs. Default: it waits as long as it takes. */
+  expiresAtMs?: number;
+  /** The same, as so many milliseconds from the put. Not both. */
+  ttlMs?: number;
   /** Words to find the task by, such as `order:4711`: at most 10, each 1 to 64 bytes of characters that can be seen, or spaces. */
   tags?: readonly string[];
   /** Attempts in all, the first included, 1 to 1,000,000. Default: those of its type, else of its worker. */
@@ -53,6 +57,8 @@ export function headersOf(options: PutOptions, nowMs: number): TaskHeaders {
   }
   const notBeforeMs = notBeforeMsFor(options, nowMs);
   if (notBeforeMs !== undefined) headers[HEADER.notBeforeMs] = notBeforeMs;
+  const expiresAtMs = expiresAtMsFor(options, nowMs, notBeforeMs);
+  if (expiresAtMs !== undefined) headers[HEADER.expiresAtMs] = expiresAtMs;
   if (tags !== undefined) {
     const fit = Array.isArray(tags) && tags.length <= MOST_TAGS && tags.every(isTag);
     if (!fit)
@@ -75,6 +81,19 @@ function notBeforeMsFor({ delayMs, runAt }: PutOptions, nowMs: number): number |
     throw invalid('runAt must be a valid date, or whole milliseconds since 1970.');
   if (Number(notBeforeMs) - nowMs > LONGEST_DELAY_MS) throw invalid('A task may be delayed by at most 30 days.');
   return Number(notBeforeMs) > nowMs ? notBeforeMs : undefined;
+}
+
+function expiresAtMsFor(options: PutOptions, nowMs: number, notBeforeMs = nowMs): number | undefined {
+  const { expiresAtMs, ttlMs } = options;
+  if (expiresAtMs === undefined && ttlMs === undefined) return undefined;
+  if (expiresAtMs !== undefined && ttlMs !== undefined) throw invalid('A task has expiresAtMs or ttlMs, not both.');
+  if (ttlMs !== undefined) whole('ttlMs', ttlMs, LATEST_DATE_MS - nowMs);
+  const atMs = ttlMs === undefined ? expiresAtMs : nowMs + ttlMs;
+  if (!isTimestamp(atMs) || atMs <= nowMs) {
+    throw invalid('expiresAtMs must be a time in the future, in whole milliseconds since 1970.');
+  }
+  if (atMs <= notBeforeMs) throw invalid('The task would expire before it is due.');
+  return atMs;
 }
 
 function whole(name: string, value: unknown, most: number): number {

@@ -19,6 +19,8 @@ const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
 const WORKER = `${hostname()}:${process.pid}`;
 const NO_RUN: Run = { durationMs: 0, stack: [] };
+/** What would end the replayed task as it ended the dead one. */
+const ENDED_BY_REPLAY = [HEADER.postponed, HEADER.postponedMs, HEADER.expiresAtMs];
 const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
 
 /** What an execution leaves to be told, beside its outcome. */
@@ -171,7 +173,8 @@ export class Settlement {
 
 /**
  * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
- * how it died. How often it was postponed counts anew. Not patient: somebody waits for the answer.
+ * how it died. How often it was postponed counts anew, and it does not expire
+ * any more. Not patient: somebody waits for the answer.
  */
 export function replayOf(
   message: Message,
@@ -180,7 +183,8 @@ export function replayOf(
   history: History,
   nowMs: number,
 ): Outgoing {
-  const { [HEADER.postponed]: _count, [HEADER.postponedMs]: _totalMs, ...kept } = keptHeaders(identity);
+  const kept = keptHeaders(identity);
+  for (const name of ENDED_BY_REPLAY) delete kept[name];
   const headers = {
     ...kept,
     [HEADER.attempt]: 1,

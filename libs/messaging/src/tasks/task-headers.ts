@@ -1,6 +1,6 @@
 import { LONGEST_TIMER_MS } from '../checks';
 import { HEADER } from '../headers';
-import { isCountOf, type Identity } from './codec';
+import { isCountOf, isTimestamp, type Identity } from './codec';
 import { MOST_ATTEMPTS } from './retry-policy';
 
 type Headers = Identity['headers'];
@@ -43,6 +43,12 @@ export function postponementsOf(headers: Readonly<Headers>): Postponements {
   };
 }
 
+/** When a task ends that was not begun by then; undefined when it never does. */
+export function expiresAtMsOf(headers: Readonly<Headers>): number | undefined {
+  const atMs = headers[HEADER.expiresAtMs];
+  return isTimestamp(atMs) ? atMs : undefined;
+}
+
 /** Those that can be ones; none for a task without. */
 export function tagsOf(headers: Readonly<Headers>): readonly string[] {
   const tags = headers[HEADER.tags];
@@ -74,6 +80,8 @@ export function carriedHeaders(headers: Readonly<Headers>): Record<string, unkno
     const count = countOf(headers[name], most);
     if (count !== undefined) carried[name] = count;
   }
+  const expiresAtMs = expiresAtMsOf(headers);
+  if (expiresAtMs !== undefined) carried[HEADER.expiresAtMs] = expiresAtMs;
   const tags = tagsOf(headers);
   if (tags.length > 0) carried[HEADER.tags] = tags;
   return carried;

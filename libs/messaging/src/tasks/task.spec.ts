@@ -29,6 +29,7 @@ it('the header names are those that other programs rely on', () => {
     'x-error-code',
     'x-error-message',
     'x-execution',
+    'x-expires-at-ms',
     'x-first-failed-at-ms',
     'x-history',
     'x-last-failed-at-ms',

@@ -20,6 +20,7 @@ export type { Binding, BusEvent, Subscription } from './bus/subscription';
 export { HEADER } from './headers';
 export { payloadOf, type JsonObject, type Task } from './tasks/task';
 export type { CallerHeaders } from './tasks/caller-headers';
+export type { OnOutcome, PutAllOptions, PutCounts, PutItem, PutOutcome } from './tasks/put-all';
 export type { PutOptions } from './tasks/put-options';
 export type { LogLevel, LogLine } from './tasks/task-log';
 export type { Outcome, Failure } from './tasks/outcome';

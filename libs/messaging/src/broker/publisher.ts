@@ -76,7 +76,7 @@ export class Publisher {
 
   /** Whether a message would be sent at once: who has many of them sends the next one then. */
   get hasRoom(): boolean {
-    return this.current !== undefined && this.waiting.size === 0 && hasRoom(this.lines, SMALL);
+    return !this.problem && this.waiting.size === 0 && hasRoom(this.lines, SMALL);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { InvalidMessageError, PublishError } from '../errors';
-import { gate } from '../../../../test/support/until';
+import { gate, until } from '../../../../test/support/until';
 import { PutAll, type PutItem, type PutOutcome, type Submit } from './put-all';
 
 /** A broker of so much room, which confirms when it is told to. */
@@ -17,9 +17,15 @@ class FakeBroker {
       if (this.away) return { id, stored: Promise.reject(this.away) };
       return { id, stored: new Promise<void>((resolve, reject) => this.open.push({ id, resolve, reject })) };
     }) satisfies Submit,
-    hasRoom: () => this.open.length < this.room,
+    hasRoom: () => !this.away && this.open.length < this.room,
     onFailed: () => undefined,
+    problem: () => this.away,
+    timeoutMs: 50,
   };
+
+  get openCount(): number {
+    return this.open.length;
+  }
 
   async confirm(count: number): Promise<void> {
     for (const { resolve } of this.open.splice(0, count)) resolve();
@@ -107,16 +113,45 @@ it('goes on one by one where others take all the room', async () => {
   expect(await put).toEqual({ storedCount: 3, failedCount: 0 });
 });
 
-it('stops when the broker is away: nothing more is taken, and it rejects with why', async () => {
+it('waits for a broker that is away, and goes on when it is there again', async () => {
   const put = putting(pulling(10));
   await turns();
-  broker.away = new PublishError('not-sent', 'Not sent within 5000 ms.');
+  broker.away = new PublishError('not-sent', 'The broker takes no messages now.');
   await broker.fail(broker.away);
-  const stopped = expect(put).rejects.toBe(broker.away);
+  await broker.confirm(2);
+  expect([pulled, outcomes.length]).toEqual([3, 3]);
+  broker.away = undefined;
+  for (let number = 0; number < 3; number++) {
+    await until('it goes on', () => broker.openCount > 0);
+    await broker.confirm(3);
+  }
+  expect(await put).toEqual({ storedCount: 9, failedCount: 1 });
+});
+
+it('stops when the broker is away for too long: nothing more is taken, and it rejects with why', async () => {
+  const put = putting(pulling(10));
+  const stopped = expect(put).rejects.toMatchObject({
+    code: 'PUBLISH_NOT_SENT',
+    message: expect.stringContaining('Not sent within 50 ms: The broker takes no messages now.') as string,
+  });
+  await turns();
+  broker.away = new PublishError('not-sent', 'The broker takes no messages now.');
+  await broker.fail(broker.away);
   await broker.confirm(2);
   await stopped;
-  expect(pulled).toBeLessThanOrEqual(4);
+  expect(pulled).toBe(3);
   expect(outcomes.filter(([{ stored }]) => stored)).toHaveLength(2);
+});
+
+it('stops when one had no turn within its deadline, although nothing is wrong', async () => {
+  const put = putting(pulling(10));
+  const error = new PublishError('not-sent', 'Not sent within 50 ms: too many messages wait for their confirm.');
+  const stopped = expect(put).rejects.toBe(error);
+  await turns();
+  await broker.fail(error);
+  await broker.confirm(3);
+  await stopped;
+  expect(pulled).toBeLessThanOrEqual(4);
 });
 
 it('does not stop over one that alone could not be sent', async () => {

@@ -1,4 +1,5 @@
 import { InvalidMessageError, MercuryError, PublishError } from '../errors';
+import { delay } from '../timing';
 import type { PutOptions } from './put-options';
 
 /** A task of many: its body, and what `put` takes beside it. */
@@ -30,6 +31,10 @@ export interface PutAllHost {
   submit: Submit;
   /** Whether one more would be sent at once. */
   hasRoom(): boolean;
+  /** Why nothing can be sent now; undefined when it can. */
+  problem(): MercuryError | undefined;
+  /** How long that may last. */
+  timeoutMs: number;
   /** A task was not stored. */
   onFailed(error: MercuryError): void;
 }
@@ -40,6 +45,8 @@ type Step = IteratorResult<PutItem, unknown>;
 
 /** After so many in a row others have their turn. */
 const MOST_IN_A_ROW = 1_000;
+/** Whether a broker that was away takes something again. */
+const LOOK_EVERY_MS = 20;
 
 /** The outcomes of a list of tasks, in its order. Never rejects: what was not put any more has not been sent. */
 export async function putList(host: PutAllHost, tasks: readonly PutItem[], over: AbortSignal): Promise<PutOutcome[]> {
@@ -99,12 +106,22 @@ export class PutAll {
     for (let index = 0; ; index++) {
       if (index % MOST_IN_A_ROW === MOST_IN_A_ROW - 1) await new Promise(setImmediate);
       while (!this.stopped && this.underWay > 0 && !this.host.hasRoom()) await this.untilWoken();
+      if (!this.stopped && this.host.problem()) await this.untilUsable();
       if (this.stopped) return close(iterator);
       const coming = iterator.next();
       const step = isAsync ? await this.untilCome(Promise.resolve(coming)) : (coming as Step);
       if (!step) return close(iterator);
       if (step.done === true) return;
       this.put(step.value, index);
+    }
+  }
+
+  /** Nothing is under way then, which would tell that the broker is there again. */
+  private async untilUsable(): Promise<void> {
+    const untilMs = performance.now() + this.host.timeoutMs;
+    for (let problem = this.host.problem(); problem && !this.stopped; problem = this.host.problem()) {
+      if (performance.now() >= untilMs) return this.stop(notTaken(this.host.timeoutMs, problem));
+      await delay(LOOK_EVERY_MS, this.over);
     }
   }
 
@@ -148,7 +165,8 @@ export class PutAll {
     this.failedCount += 1;
     this.host.onFailed(outcome.error);
     this.tell(outcome, item, index);
-    if (isAboutAll(outcome.error)) this.stop(outcome.error);
+    // Where there is a problem it may pass.
+    if (isAboutAll(outcome.error) && !this.host.problem()) this.stop(outcome.error);
   }
 
   private tell(outcome: PutOutcome, item: PutItem, index: number): void {
@@ -169,7 +187,7 @@ export class PutAll {
   }
 }
 
-/** Whether the next would fare no better: the broker took nothing within the deadline. What cannot be written brings another cause. */
+/** Whether the next would fare no better: it had no turn within the deadline. What cannot be written brings another cause. */
 function isAboutAll(error: MercuryError): boolean {
   const { cause } = error;
   return error instanceof PublishError && error.outcome === 'not-sent' && (!cause || cause instanceof MercuryError);
@@ -196,6 +214,10 @@ function notSent(why: unknown): PublishError {
   if (why instanceof PublishError) return why;
   const text = why instanceof Error ? why.message : String(why);
   return new PublishError('not-sent', `Not sent, because it ended before: ${text}`, { cause: why });
+}
+
+function notTaken(timeoutMs: number, problem: MercuryError): PublishError {
+  return new PublishError('not-sent', `Not sent within ${timeoutMs} ms: ${problem.message}`, { cause: problem });
 }
 
 function asMercuryError(error: unknown): MercuryError {

@@ -121,8 +121,11 @@ export class WorkerClient {
     const host = {
       submit: (body: object, options: PutOptions) => this.publish(body, options),
       hasRoom: () => this.publisher.hasRoom,
+      problem: () => this.problem,
+      timeoutMs: this.config.publishTimeoutMs,
       onFailed: (error: unknown) => this.onFailed(error),
     };
+    this.start();
     try {
       if (onOutcome) return await new PutAll(host, onOutcome, over.signal).run(tasks);
       if (Array.isArray(tasks)) return await putList(host, tasks, over.signal);

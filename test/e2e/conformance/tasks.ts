@@ -1,12 +1,5 @@
 import type { ConfirmChannel } from 'amqplib';
-import {
-  DiscardTask,
-  MemoryKeyStore,
-  PostponeTask,
-  RetryTask,
-  deadQueueOf,
-  type WorkerClient,
-} from '@mercury/messaging';
+import { DiscardTask, MemoryKeyStore, RetryTask, deadQueueOf, type WorkerClient } from '@mercury/messaging';
 import { gate } from '../../support/until';
 import { publish, type Stage } from './stage';
 import { TaskStage } from './task-stage';

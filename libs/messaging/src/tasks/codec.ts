@@ -3,6 +3,7 @@ import type { PublishProperties } from '../broker/frames';
 import { DiscardTask, InvalidMessageError } from '../errors';
 import { HEADER } from '../headers';
 import { uuidv7 } from '../uuid';
+import { isCountOf, isShortString, isTaskId, isTimestamp } from './field-checks';
 import { jsonLossIn } from './json-loss';
 import { headersOf, type PutOptions } from './put-options';
 import { MOST_ATTEMPTS } from './retry-policy';
@@ -30,9 +31,6 @@ export interface DecodedTask {
 export type Identity = Omit<DecodedTask, 'body'>;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
-export const LATEST_DATE_MS = 8.64e15;
-const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
-const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /**
  * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
@@ -168,30 +166,6 @@ export function decodeJsonObject(content: Buffer): JsonObject {
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function isTaskId(id: unknown): id is string {
-  return typeof id === 'string' && PRINTABLE_ID.test(id);
-}
-
-/** W3C Trace Context, version 00 and those that keep its form. */
-export function isTraceparent(value: unknown): value is string {
-  return typeof value === 'string' && TRACEPARENT.test(value);
-}
-
-/** What the protocol's short strings can hold. */
-export function isShortString(value: unknown): value is string {
-  return typeof value === 'string' && Buffer.byteLength(value) <= 255;
-}
-
-/** Milliseconds (or seconds) since 1970 that a Date can hold: foreign programs write anything. */
-export function isTimestamp(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= LATEST_DATE_MS;
-}
-
-/** A whole number from 0 to `most`: what is to be counted on must stay one. */
-export function isCountOf(value: unknown, most: number): value is number {
-  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most;
 }
 
 function isTaskType(type: unknown): type is string {

@@ -3,7 +3,7 @@ import { LONGEST_TIMER_MS } from '../checks';
 import { InvalidMessageError } from '../errors';
 import { HEADER } from '../headers';
 import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
-import { LATEST_DATE_MS, isTimestamp, isTraceparent } from './codec';
+import { LATEST_DATE_MS, isTimestamp, isTraceparent } from './field-checks';
 import { MOST_ATTEMPTS } from './retry-policy';
 import { LONGEST_TAG_BYTES, MOST_TAGS, isTag } from './task-headers';
 

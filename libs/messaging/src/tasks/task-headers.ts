@@ -1,6 +1,7 @@
 import { LONGEST_TIMER_MS } from '../checks';
 import { HEADER } from '../headers';
-import { isCountOf, isTimestamp, type Identity } from './codec';
+import type { Identity } from './codec';
+import { isCountOf, isTimestamp } from './field-checks';
 import { MOST_ATTEMPTS } from './retry-policy';
 
 type Headers = Identity['headers'];

@@ -26,7 +26,7 @@ import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
 import { FakeLink } from '../../../../test/support/fake-link';
 import { Connection } from '../broker/connection';
-import { DiscardTask, RetryTask } from '../errors';
+import { DiscardTask, PostponeTask, RetryTask } from '../errors';
 import { systemClock } from '../clock';
 import { execute, type TaskRunner } from '../tasks/execution';
 import type { Outcome } from '../tasks/outcome';
@@ -70,6 +70,16 @@ class Greetings {
   @TaskHandler('fail', { timeoutMs: 5_000 })
   fail(@Payload() { discard }: { discard?: boolean }): void {
     throw discard ? new DiscardTask('Gone.', { code: 'GONE' }) : new Error('broken');
+  }
+
+  @TaskHandler('locked.always', { postpone: { maxCount: 0 } })
+  lockedAlways(): void {
+    this.locked();
+  }
+
+  @TaskHandler('locked')
+  locked(): void {
+    throw new PostponeTask(60_000, 'Order 7 is locked.', { code: 'LOCKED' });
   }
 
   @TaskHandler('archive', { timeoutMs: 3_600_000 })
@@ -283,6 +293,12 @@ describe('@TaskHandler', () => {
 
   it('waits for an Observable', async () => {
     expect(await outcomeOf({ type: 'observe' })).toEqual({ kind: 'success' });
+  });
+
+  it('may postpone a task, as often as its options allow', async () => {
+    const reason = { code: 'LOCKED', message: 'Order 7 is locked.' };
+    expect(await outcomeOf({ type: 'locked' })).toEqual({ kind: 'postponed', delayMs: 60_000, reason });
+    expect(await outcomeOf({ type: 'locked.always' })).toMatchObject({ failure: { code: 'POSTPONED_TOO_LONG' } });
   });
 
   it('carries its own time limit', () => {

@@ -176,7 +176,6 @@ describe('webhook.deliver', () => {
 
 describe('a message that cannot be executed', () => {
   it.each<[string, string, object]>([
-    ['UNKNOWN_TYPE', 'nobody.knows', {}],
     ['INVALID_PAYLOAD', 'sleep', { ms: -1 }],
     ['INVALID_PAYLOAD', 'webhook.deliver', { url: 'file:///etc/passwd', event: 'x', data: {} }],
   ])('is dead at once, with its reason, and the consumer goes on: %s', async (code, type, payload) => {
@@ -184,6 +183,10 @@ describe('a message that cannot be executed', () => {
     await client.put({ ms: 0 }, { type: 'sleep' });
     await until('the next one', () => events.values.some(([, { type }]) => type === 'sleep'));
   });
+});
+
+it('a task whose type nobody handles is tried again, and dead after its last attempt', async () => {
+  expect(await deathOf({}, 'nobody.knows')).toMatchObject({ 'x-error-code': 'UNKNOWN_TYPE', 'x-attempt': 3 });
 });
 
 describe('a foreign program', () => {

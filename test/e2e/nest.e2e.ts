@@ -225,7 +225,7 @@ describe('a @TaskHandler method', () => {
     expect(await deathOf('slow', {})).toMatchObject({ 'x-error-code': 'HANDLER_TIMEOUT' });
   });
 
-  it('must exist: a task of an unknown type is a dead letter at once', async () => {
+  it('must exist in the end: a task of an unknown type is a dead letter after its last attempt', async () => {
     expect(await deathOf('nobody-does-this', {})).toMatchObject({ 'x-error-code': 'UNKNOWN_TYPE', 'x-attempt': 1 });
   });
 });

@@ -46,10 +46,11 @@ const failure = { code: 'WEBHOOK_STATUS_4XX', message: 'answered 404' };
 describe('TaskReports', () => {
   const warnings: unknown[] = [];
   const skips: unknown[] = [];
+  const details: unknown[] = [];
   const silent = {
     log: (message: unknown) => void skips.push(message),
     error() {},
-    debug() {},
+    debug: (message: unknown) => void details.push(message),
     warn: (message: unknown) => void warnings.push(message),
   };
   let bus: RecordedBus;
@@ -65,6 +66,7 @@ describe('TaskReports', () => {
 
   beforeEach(() => {
     warnings.length = 0;
+    details.length = 0;
     bus = new RecordedBus({ connections, name: 'logs' });
     worker = new QuietWorker({ connections, queueName: 'tasks' });
     // Of the transport they listen to the events only.
@@ -72,7 +74,8 @@ describe('TaskReports', () => {
   });
 
   it('tells a success as an info event', () => {
-    worker.events.emit('settled', attempt({ kind: 'success' }));
+    const log = [{ atMs: 1, level: 'info' as const, message: 'begun' }];
+    worker.events.emit('settled', { ...attempt({ kind: 'success' }), log });
     expect(bus.published).toEqual([['info', { event: 'task.succeeded', ...about }]]);
   });
 
@@ -87,10 +90,19 @@ describe('TaskReports', () => {
     expect(warnings).toEqual([expect.objectContaining({ ...about, ...failure, inMs: 1_000 })]);
   });
 
+  it('writes of a postponement in the log only, where only who looks for it sees it', () => {
+    const reason = { code: 'LOCKED', message: 'Order 7 is locked.' };
+    worker.events.emit('settled', attempt({ kind: 'postponed', delayMs: 60_000, reason }));
+    expect([...bus.published, ...warnings]).toEqual([]);
+    expect(details).toEqual([{ msg: 'task postponed', ...about, ...reason, inMs: 60_000 }]);
+  });
+
   it('writes of a task that has succeeded before in the log only', () => {
     const { signal } = new AbortController();
     const { id, type, attempt, queue } = about;
-    worker.events.emit('skipped', { id, type, attempt, queue, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    const limits = { maxAttempts: 6, isLastAttempt: false };
+    const rest = { tags: [], body: {}, enqueuedAtMs: 1, headers: {}, signal, log: () => undefined };
+    worker.events.emit('skipped', { id, type, attempt, queue, ...limits, ...rest });
     expect(bus.published).toEqual([]);
     expect(skips).toContainEqual({ msg: 'task skipped: it has succeeded before', id, type, queue });
   });

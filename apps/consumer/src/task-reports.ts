@@ -21,7 +21,7 @@ export class TaskReports implements OnModuleInit {
   }
 
   private report(attempt: SettledAttempt): void {
-    const { outcome, durationMs, ...task } = attempt;
+    const { outcome, durationMs, log: _log, ...task } = attempt;
     const about = { ...task, durationMs: Math.round(durationMs) };
     switch (outcome.kind) {
       case 'success':
@@ -34,6 +34,8 @@ export class TaskReports implements OnModuleInit {
           inMs: outcome.levelMs,
           ...outcome.failure,
         });
+      case 'postponed':
+        return this.log.debug({ msg: 'task postponed', ...about, inMs: outcome.delayMs, ...outcome.reason });
       case 'dead':
         this.log.error({ msg: 'task is dead', ...about, ...outcome.failure });
         return this.send('critical', { event: 'task.dead', ...about, ...outcome.failure });

@@ -141,6 +141,25 @@ export class RetryTask extends MercuryError {
   }
 }
 
+/**
+ * Throw it from a handler to have the task executed later, without an attempt being counted: a lock is taken, or an API has had
+ * enough. It waits as a delayed task does. Postponed more often or for longer in all than the worker's `postpone` allows, it is a failure
+ * like any other, code `POSTPONED_TOO_LONG`.
+ */
+export class PostponeTask extends MercuryError {
+  /**
+   * @param delayMs how much later, in milliseconds, at most 30 days; 0 or less: behind all that waits now.
+   * @param message why, for people. @param options `code`: why, for programs. Default `POSTPONED`.
+   */
+  constructor(
+    readonly delayMs: number,
+    message = 'The handler has postponed the task.',
+    options?: { code?: string; cause?: unknown },
+  ) {
+    super(options?.code ?? 'POSTPONED', message, options);
+  }
+}
+
 export const LONGEST_CODE = 255;
 /** The broker limits a message's headers to one frame of 128 KiB (RabbitMQ docs, frame_max), and logs are for people. */
 export const LONGEST_MESSAGE = 1_000;

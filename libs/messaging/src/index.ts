@@ -1,5 +1,11 @@
 export { WorkerClient } from './tasks/worker-client';
-export { TaskClient, type ContractPutOptions, type TaskClientOptions } from './tasks/task-client';
+export {
+  TaskClient,
+  type ContractPutItem,
+  type ContractPutOptions,
+  type OnContractOutcome,
+  type TaskClientOptions,
+} from './tasks/task-client';
 export { EventContract, defineEvent, type EventContractOptions } from './bus/event-contract';
 export { Contract, TaskContract, defineTask, type TaskContractOptions } from './tasks/contract';
 export type { PayloadClass, Sendable, StandardSchema } from './tasks/payload';
@@ -27,9 +33,12 @@ export type { RemoveSubscriptionOptions, RemovedSubscription } from './bus/subsc
 export { HEADER } from './headers';
 export { payloadOf, type JsonObject, type Task } from './tasks/task';
 export type { CallerHeaders } from './tasks/caller-headers';
-export type { PutOptions } from './tasks/codec';
+export type { OnOutcome, PutAllOptions, PutCounts, PutItem, PutOutcome } from './tasks/put-all';
+export type { PutOptions } from './tasks/put-options';
+export type { LogLevel, LogLine } from './tasks/task-log';
 export type { Outcome, Failure } from './tasks/outcome';
 export type { TaskRunner } from './tasks/execution';
+export type { PostponeLimits } from './tasks/retry-policy';
 export type { ClientEvents } from './broker/events';
 export { Events, type ConnectionEvents } from './events';
 export type { EnqueuedTick, MissedTicks, SchedulerEvents } from './schedules/events';
@@ -72,6 +81,7 @@ export {
   DiscardTask,
   InvalidMessageError,
   MercuryError,
+  PostponeTask,
   PublishError,
   RetryTask,
   type PublishFailure,

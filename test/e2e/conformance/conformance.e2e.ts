@@ -4,6 +4,7 @@ import { describeDurableEvents } from './durable-events';
 import { environments } from './environment';
 import { describeEvents } from './events';
 import { Stage } from './stage';
+import { describeTaskOptions } from './task-options';
 import { describeTasks } from './tasks';
 import { describeUpkeep } from './upkeep';
 
@@ -17,7 +18,10 @@ describe.each(environments().map((environment) => [environment.name, environment
 
     describeChannels(stage);
     describeDeliveries(stage);
-    describe('a task', () => describeTasks(stage));
+    describe('a task', () => {
+      describeTasks(stage);
+      describeTaskOptions(stage);
+    });
     describeUpkeep(stage);
     describe('the event bus', () => describeEvents(stage));
     describe('a durable subscription', () => describeDurableEvents(stage));

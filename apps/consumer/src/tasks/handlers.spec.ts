@@ -9,10 +9,14 @@ const task = (signal: AbortSignal): Task => ({
   type: 'any',
   body: {},
   attempt: 2,
+  maxAttempts: 6,
+  isLastAttempt: false,
+  tags: [],
   queue: 'tasks',
   enqueuedAtMs: 1_000,
   headers: {},
   signal,
+  log: () => undefined,
 });
 
 describe('webhook.deliver', () => {

@@ -10,6 +10,11 @@ export function ackTimeoutMs(longestHandlerMs: number): number {
   return Math.max(BROKER_ACK_TIMEOUT_MS, longestHandlerMs + SETTLING_MS);
 }
 
+/** How long a handler may take at most, so that a worker which was told of that one keeps what it has told the broker. */
+export function longestTaskMs(longestHandlerMs: number): number {
+  return ackTimeoutMs(longestHandlerMs) - SETTLING_MS;
+}
+
 /** The broker does not tell its setting: what can be said is that its default does not fit. Undefined when it does. */
 export function ackTimeoutProblem(longestHandlerMs: number): MercuryError | undefined {
   if (longestHandlerMs < BROKER_ACK_TIMEOUT_MS) return undefined;

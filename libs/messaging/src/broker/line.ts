@@ -67,7 +67,7 @@ export class Line {
 }
 
 /** Whether one more may be unconfirmed: 1,000 messages and 32 MiB at most, on all lines together, or one that is larger. */
-export function hasRoom(lines: Iterable<Line>, entry: Entry): boolean {
+export function hasRoom(lines: Iterable<Line>, entry: Pick<Entry, 'bytes'>): boolean {
   let messages = 0;
   let bytes = 0;
   for (const line of lines) {

@@ -192,6 +192,18 @@ describe('the window', () => {
     expect(idsOn(0).slice(1_000)).toEqual(['1000', '1001']);
   });
 
+  it('says whether the next message would be sent at once', async () => {
+    expect(publisher.hasRoom).toBe(false);
+    const { sent } = await opened();
+    for (let id = 0; id < 1_000; id++) {
+      expect(publisher.hasRoom).toBe(true);
+      void publish(String(id));
+    }
+    expect(publisher.hasRoom).toBe(false);
+    sent[500]?.confirm(null);
+    expect(publisher.hasRoom).toBe(true);
+  });
+
   it('has 32 MiB unconfirmed at most, and a smaller message does not overtake', async () => {
     const { sent } = await opened();
     const content = Buffer.alloc(16 * MIB);

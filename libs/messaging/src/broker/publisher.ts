@@ -20,6 +20,7 @@ import { Waiting, type Entry, type Outgoing } from './outgoing';
 
 const REOPEN_CAP_MS = 5_000;
 const SETUP_END_MS = 1_000;
+const SMALL = { bytes: 0 };
 
 /**
  * Publishes with confirms: each publish ends as confirmed, or with a PublishError that says what is known.
@@ -78,6 +79,11 @@ export class Publisher {
     if (this.isUnanswered()) return new BrokerError('BROKER_BLOCKED', 'The broker does not confirm what it was sent.');
     if (this.current) return undefined;
     return this.setupProblem ?? new BrokerError('BROKER_CHANNEL_LOST', 'The channel for publishing is not open yet.');
+  }
+
+  /** Whether a message would be sent at once: who has many of them sends the next one then. */
+  get hasRoom(): boolean {
+    return !this.problem && this.waiting.size === 0 && hasRoom(this.lines, SMALL);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Message } from 'amqplib';
 import { EXCHANGE } from '../broker/topology';
 import { HEADER } from '../headers';
-import { isShortString } from '../tasks/codec';
+import { isShortString } from '../tasks/field-checks';
 
 /** By these a message comes that was in the subscription's queues before: the default exchange, and our own. */
 const OWN_WAYS: ReadonlySet<string> = new Set(['', ...Object.values(EXCHANGE)]);

@@ -1,6 +1,6 @@
 import { nameProblem, refuse } from '../checks';
 import { Contract, readerOf, type TaskContractOptions } from '../tasks/contract';
-import { isShortString } from '../tasks/codec';
+import { isShortString } from '../tasks/field-checks';
 import type { PayloadClass, PayloadReader, StandardSchema } from '../tasks/payload';
 
 export interface EventContractOptions<Payload> extends Omit<TaskContractOptions<Payload>, 'queue'> {

@@ -1,15 +1,8 @@
 import { createHash } from 'node:crypto';
 import { LONGEST_CODE, LONGEST_MESSAGE } from '../errors';
 import { HEADER } from '../headers';
-import {
-  decodeJsonObject,
-  isShortString,
-  isTaskId,
-  isTimestamp,
-  isTraceparent,
-  replaysOf,
-  type Identity,
-} from '../tasks/codec';
+import { decodeJsonObject, replaysOf, type Identity } from '../tasks/codec';
+import { isShortString, isTaskId, isTimestamp, isTraceparent } from '../tasks/field-checks';
 import { decodeHistory, type FailedAttempt, type History } from '../tasks/history';
 import type { Failure } from '../tasks/outcome';
 

@@ -77,10 +77,10 @@ export class Enqueueing {
   }
 
   private async take(leadership: Leadership, schedule: Schedule, step: Step): Promise<void> {
-    const { name, type, body } = schedule;
+    const { name, type, body, ttlMs } = schedule;
     if (step.kind === 'enqueue') {
       const id = tickId(name, step.tickMs);
-      await leadership.put(encodeTask(body, { id, type }, this.host.maxPayloadBytes, this.host.clock.nowMs()));
+      await leadership.put(encodeTask(body, { id, type, ttlMs }, this.host.maxPayloadBytes, this.host.clock.nowMs()));
       this.note(schedule, step.tickMs);
       const tick = new Date(step.tickMs);
       this.host.events.emit('enqueued', { schedule: name, tick, id, lateMs: this.host.clock.nowMs() - step.tickMs });

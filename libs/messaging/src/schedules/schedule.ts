@@ -13,6 +13,8 @@ export interface ScheduleOptions {
   timeZone?: string;
   /** What becomes of ticks at which nothing could be enqueued. Default `skip`: nothing. `run-once`: one task for all of them. */
   missed?: 'skip' | 'run-once';
+  /** A task that was not begun so many milliseconds after it was put is dead (`EXPIRED`). Default: it waits as long as it takes. */
+  ttlMs?: number;
   /** Type of the task. */
   type: string;
   /** Body of the task, a JSON object. */
@@ -25,6 +27,7 @@ export interface Schedule {
   /** The pattern and its time zone: ticks of another rule are other ticks. */
   readonly rule: string;
   readonly missed: 'skip' | 'run-once';
+  readonly ttlMs: number | undefined;
   readonly type: string;
   readonly body: object;
   /** The first tick after that time; Infinity when there is none. */
@@ -51,7 +54,7 @@ const MOST_SCHEDULES = 1_000;
 const LONGEST_CRON = 400;
 const YEAR_MS = 366 * 86_400_000;
 
-const FIELDS = new Set(['name', 'cron', 'timeZone', 'missed', 'type', 'body']);
+const FIELDS = new Set(['name', 'cron', 'timeZone', 'missed', 'ttlMs', 'type', 'body']);
 const PRINTABLE_NAME = /^[\x21-\x7e]{1,100}$/;
 /** Croner takes dates, too. */
 const PATTERN = /^\s*(@\w+|\S+(\s+\S+){4,5})\s*$/;
@@ -107,7 +110,7 @@ export function schedulesOf(given: unknown, maxPayloadBytes: number, problems: s
 }
 
 function problemsOf(item: Record<string, unknown>, maxPayloadBytes: number): string[] {
-  const { name, cron, timeZone = 'UTC', missed = 'skip', type, body } = item;
+  const { name, cron, timeZone = 'UTC', missed = 'skip', ttlMs, type, body } = item;
   const problems = Object.keys(item)
     .filter((field) => !FIELDS.has(field))
     .map((field) => `has an unknown field ${JSON.stringify(field)}`);
@@ -122,7 +125,7 @@ function problemsOf(item: Record<string, unknown>, maxPayloadBytes: number): str
   if (typeof type !== 'string') problems.push('type must be a string');
   else {
     try {
-      encodeTask(body, { type }, maxPayloadBytes);
+      encodeTask(body, { type, ttlMs: ttlMs as number | undefined }, maxPayloadBytes);
     } catch (error) {
       problems.push(`cannot be a task: ${(error as Error).message}`);
     }
@@ -183,7 +186,7 @@ function gapTicksOf(cron: string, timeZone: string): (afterMs: number, nextMs: n
   };
 }
 
-function scheduleOf({ name, cron, timeZone = 'UTC', missed = 'skip', type, body }: ScheduleOptions): Schedule {
+function scheduleOf({ name, cron, timeZone = 'UTC', missed = 'skip', ttlMs, type, body }: ScheduleOptions): Schedule {
   const pattern = patternOf(cron, timeZone);
   // Asked again and again about the same time while it waits, and a time zone makes an answer take half a millisecond.
   let last = { timeMs: NaN, nextMs: NaN };
@@ -195,5 +198,5 @@ function scheduleOf({ name, cron, timeZone = 'UTC', missed = 'skip', type, body 
     }
     return last.nextMs;
   };
-  return { name, rule: `${cron.trim().replace(/\s+/g, ' ')} ${timeZone}`, missed, type, body, nextAfterMs };
+  return { name, rule: `${cron.trim().replace(/\s+/g, ' ')} ${timeZone}`, missed, ttlMs, type, body, nextAfterMs };
 }

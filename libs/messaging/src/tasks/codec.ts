@@ -1,11 +1,11 @@
 import type { Message, MessageProperties } from 'amqplib';
-import { LONGEST_DELAY_MS } from '../broker/delay';
 import type { PublishProperties } from '../broker/frames';
 import { DiscardTask, InvalidMessageError } from '../errors';
 import { HEADER } from '../headers';
 import { uuidv7 } from '../uuid';
-import { checkCallerHeaders, type CallerHeaders } from './caller-headers';
+import { isCountOf, isShortString, isTaskId, isTimestamp } from './field-checks';
 import { jsonLossIn } from './json-loss';
+import { headersOf, type PutOptions } from './put-options';
 import { MOST_ATTEMPTS } from './retry-policy';
 import type { JsonObject } from './task';
 
@@ -15,24 +15,6 @@ export interface EncodedTask {
   properties: PublishProperties;
   /** Undefined for a task that may run at once. */
   notBeforeMs: number | undefined;
-}
-
-export interface PutOptions {
-  /** The task's id, 1 to 255 printable ASCII characters. Default: a new UUIDv7. */
-  id?: string;
-  /** The task's type. Default: the body's own `type` field. */
-  type?: string;
-  /**
-   * Headers of your own, at most 8 KiB in all: they travel with the task through every attempt, delay, dead letter and replay. Not
-   * those that Mercury and RabbitMQ write themselves, nor `CC` and `BCC`.
-   */
-  headers?: CallerHeaders;
-  /** W3C trace context, carried to the handler as a header. */
-  traceparent?: string;
-  /** The task runs no earlier than after so many milliseconds, at most 30 days. Default: at once. */
-  delayMs?: number;
-  /** The task runs no earlier than then: a date, or milliseconds since 1970. At most 30 days ahead; the past is now. */
-  runAt?: Date | number;
 }
 
 /** A task as read from a message, before it has a signal to run with. */
@@ -49,14 +31,11 @@ export interface DecodedTask {
 export type Identity = Omit<DecodedTask, 'body'>;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
-const LATEST_DATE_MS = 8.64e15;
-const PRINTABLE_ID = /^[\x21-\x7e]{1,255}$/;
-const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /**
  * Turns a body into the bytes and properties of a task's message. Everything is checked here, before anything is sent.
  * @param nowMs when it is put.
- * @throws InvalidMessageError `TASK_INVALID` (body, id, type, headers, traceparent, delayMs or runAt), `BODY_INVALID`, `TASK_TOO_LARGE`.
+ * @throws InvalidMessageError `TASK_INVALID` (body, id, type, or another option), `BODY_INVALID`, `TASK_TOO_LARGE`.
  */
 export function encodeTask(
   body: unknown,
@@ -73,16 +52,8 @@ export function encodeTask(
   if (!isTaskId(id)) {
     throw new InvalidMessageError('TASK_INVALID', 'A task id must be 1 to 255 printable ASCII characters, no spaces.');
   }
-  if (options.traceparent !== undefined && !isTraceparent(options.traceparent)) {
-    throw new InvalidMessageError('TASK_INVALID', 'traceparent must have the form of W3C Trace Context.');
-  }
-  if (options.headers) checkCallerHeaders(options.headers, 'TASK_INVALID');
-  const notBeforeMs = notBeforeMsFor(options, nowMs);
+  const headers = headersOf(options, nowMs);
   const content = encodeJson(body, 'TASK', maxPayloadBytes);
-  const headers: Record<string, string | number | boolean> = { [HEADER.attempt]: 1, [HEADER.enqueuedAtMs]: nowMs };
-  if (options.headers) Object.assign(headers, options.headers);
-  if (options.traceparent !== undefined) headers[HEADER.traceparent] = options.traceparent;
-  if (notBeforeMs !== undefined) headers[HEADER.notBeforeMs] = notBeforeMs;
   return {
     id,
     content,
@@ -96,26 +67,8 @@ export function encodeTask(
       appId: 'mercury',
       headers,
     },
-    notBeforeMs,
+    notBeforeMs: headers[HEADER.notBeforeMs] as number | undefined,
   };
-}
-
-function notBeforeMsFor({ delayMs, runAt }: PutOptions, nowMs: number): number | undefined {
-  if (delayMs === undefined && runAt === undefined) return undefined;
-  if (delayMs !== undefined && runAt !== undefined) {
-    throw new InvalidMessageError('TASK_INVALID', 'A task has delayMs or runAt, not both.');
-  }
-  if (delayMs !== undefined && !(Number.isSafeInteger(delayMs) && delayMs >= 0)) {
-    throw new InvalidMessageError('TASK_INVALID', 'delayMs must be a whole number of milliseconds, 0 or more.');
-  }
-  const notBeforeMs = delayMs === undefined ? (runAt instanceof Date ? runAt.getTime() : runAt) : nowMs + delayMs;
-  if (!Number.isSafeInteger(notBeforeMs)) {
-    throw new InvalidMessageError('TASK_INVALID', 'runAt must be a valid date, or whole milliseconds since 1970.');
-  }
-  if (Number(notBeforeMs) - nowMs > LONGEST_DELAY_MS) {
-    throw new InvalidMessageError('TASK_INVALID', 'A task may be delayed by at most 30 days.');
-  }
-  return Number(notBeforeMs) > nowMs ? notBeforeMs : undefined;
 }
 
 /** @throws InvalidMessageError `BODY_INVALID` for what would not arrive as it is, `<what>_INVALID`, `<what>_TOO_LARGE`. */
@@ -213,30 +166,6 @@ export function decodeJsonObject(content: Buffer): JsonObject {
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function isTaskId(id: unknown): id is string {
-  return typeof id === 'string' && PRINTABLE_ID.test(id);
-}
-
-/** W3C Trace Context, version 00 and those that keep its form. */
-export function isTraceparent(value: unknown): value is string {
-  return typeof value === 'string' && TRACEPARENT.test(value);
-}
-
-/** What the protocol's short strings can hold. */
-export function isShortString(value: unknown): value is string {
-  return typeof value === 'string' && Buffer.byteLength(value) <= 255;
-}
-
-/** Milliseconds (or seconds) since 1970 that a Date can hold: foreign programs write anything. */
-export function isTimestamp(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= LATEST_DATE_MS;
-}
-
-/** A whole number from 0 to `most`: what is to be counted on must stay one. */
-export function isCountOf(value: unknown, most: number): value is number {
-  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most;
 }
 
 export function isTaskType(type: unknown): type is string {

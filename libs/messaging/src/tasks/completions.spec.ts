@@ -30,10 +30,14 @@ function taskWith(fields: Partial<Task> = {}): Task {
     type: 'report',
     body: {},
     attempt: 1,
+    maxAttempts: 6,
+    isLastAttempt: false,
+    tags: [],
     queue: 'reports',
     enqueuedAtMs: 1,
     headers,
     signal,
+    log: () => undefined,
     ...fields,
   };
 }

@@ -4,10 +4,10 @@ import { IsDate, IsInt, IsOptional, IsString, ValidateNested } from 'class-valid
 import { expectTypeOf } from 'expect-type';
 import { z } from 'zod';
 import { TaskHandler } from '../nest';
-import { MemoryBroker } from '../testing';
+import { MemoryBroker, RecordingTaskClient } from '../testing';
 import { defineTask } from './contract';
 import type { Sendable } from './payload';
-import { TaskClient } from './task-client';
+import { TaskClient, type ContractPutItem } from './task-client';
 import { WorkerClient } from './worker-client';
 
 class Line {
@@ -167,3 +167,49 @@ export class Handlers {
   @TaskHandler('free', { queue: 'others' })
   free(_anything: { whatever: string }): void {}
 }
+
+describe('many tasks of a contract', () => {
+  const ITEMS = [1, 'x', 2].map((orderId) => ({
+    payload: { orderId },
+    id: `order-${orderId}`,
+    tags: [`order:${orderId}`],
+  }));
+  const items = ITEMS as ContractPutItem<Invoice>[];
+
+  it('of a list have an outcome each, in its order; one that is refused does not stop the others', async () => {
+    expect(await tasks.putAll(InvoiceRun, items)).toMatchObject([
+      { id: 'order-1', stored: true },
+      { id: 'order-x', stored: false, error: { code: 'INVALID_PAYLOAD', pointer: '/orderId' } },
+      { id: 'order-2', stored: true },
+    ]);
+    expect(broker.messages('invoices').map(({ type, body }) => [type, body])).toEqual([
+      ['invoice.run', { orderId: 1 }],
+      ['invoice.run', { orderId: 2 }],
+    ]);
+  });
+
+  it('of a source are told as they come, with their place, and counted', async () => {
+    const told: unknown[] = [];
+    async function* source() {
+      yield* items;
+    }
+    const counts = await tasks.putAll(InvoiceRun, source(), {
+      onOutcome: ({ stored }, { id }, index) => told.push([index, id, stored]),
+    });
+    expect(counts).toEqual({ storedCount: 2, failedCount: 1 });
+    expect(told.sort()).toEqual([
+      [0, 'order-1', true],
+      [1, 'order-x', false],
+      [2, 'order-2', true],
+    ]);
+  });
+});
+
+it('a RecordingTaskClient remembers what was put, and refuses what a TaskClient refuses', async () => {
+  const recording = new RecordingTaskClient();
+  await recording.put(InvoiceRun, { orderId: 1 }, { delayMs: 60_000 });
+  await expect(recording.put(InvoiceRun, {} as Invoice)).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
+  expect(recording.tasks).toMatchObject([
+    { queue: 'invoices', type: 'invoice.run', body: { orderId: 1 }, options: { delayMs: 60_000 } },
+  ]);
+});

@@ -1,8 +1,9 @@
 import type { ConnectionEvents } from '../events';
 import type { Outcome } from './outcome';
 import type { Task } from './task';
+import type { LogLine } from './task-log';
 
-/** An attempt whose outcome the broker knows. The type is empty when the message could not be decoded. */
+/** An execution whose outcome the broker knows; one that was postponed ends no attempt. The type is empty when the message could not be decoded. */
 export interface SettledAttempt {
   id: string;
   type: string;
@@ -11,6 +12,8 @@ export interface SettledAttempt {
   outcome: Outcome;
   /** The time of the handler. */
   durationMs: number;
+  /** What the handler has said by `task.log`; missing when that is nothing. */
+  log?: readonly LogLine[];
 }
 
 export interface WorkerEvents extends ConnectionEvents {

@@ -1,4 +1,5 @@
 import type { Message } from 'amqplib';
+import { systemClock } from '../clock';
 import { DiscardTask, MercuryError, RetryTask } from '../errors';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { Completions } from './completions';
@@ -17,8 +18,10 @@ function contextWith(runner: TaskRunner) {
   const started: Task[] = [];
   const context: ExecutionContext = {
     queueName: 'reports',
-    policy: { maxAttempts: 3, delaysMs: [1_000, 10_000] },
+    policy: { maxAttempts: 3, delaysMs: [1_000, 10_000], postpone: { maxCount: 5, maxTotalMs: 60_000 } },
     handlerTimeoutMs: 500,
+    longestTimeoutMs: () => 10_000,
+    clock: systemClock,
     runnerOf: (type) => (type === 'report' ? runner : undefined),
     onStart: (task) => started.push(task),
   };
@@ -49,6 +52,75 @@ describe('execute', () => {
     ]);
     expect(started).toEqual(seen);
     expect(execution.task).toBe(seen[0]);
+  });
+
+  it.each([
+    ['the worker has', undefined, 3],
+    ['its type has', 2, 2],
+  ])('tells the handler how many attempts there are, as %s, and whether this is the last', async (_what, own, most) => {
+    const seen: unknown[] = [];
+    const run = (task: Task) => seen.push([task.attempt, task.maxAttempts, task.isLastAttempt]);
+    const { context } = contextWith(own === undefined ? { run } : { run, maxAttempts: own });
+    for (const attempt of [1, 2, 3])
+      await execute(arrived('{"type":"report"}', { headers: { 'x-attempt': attempt } }), context, new Slot());
+    expect(seen).toEqual([1, 2, 3].map((attempt) => [attempt, most, attempt >= most]));
+  });
+
+  it('keeps to the attempts that its caller wants, before those of its type', async () => {
+    const seen: unknown[] = [];
+    const run = (task: Task) => {
+      seen.push([task.maxAttempts, task.isLastAttempt]);
+      throw new Error('no');
+    };
+    const { context } = contextWith({ run, maxAttempts: 9 });
+    const outcomeOf = async (headers: Record<string, unknown>) =>
+      (await execute(arrived('{"type":"report"}', { headers }), context, new Slot())).outcome.kind;
+    expect(await outcomeOf({ 'x-attempt': 2, 'x-max-attempts': 2 })).toBe('dead');
+    expect(await outcomeOf({ 'x-attempt': 2, 'x-max-attempts': 20 })).toBe('retry');
+    for (const forged of [0, -1, 1.5, '2', 1_000_001, NaN])
+      expect(await outcomeOf({ 'x-attempt': 2, 'x-max-attempts': forged })).toBe('retry');
+    expect(seen.slice(0, 3)).toEqual([
+      [2, true],
+      [20, false],
+      [9, false],
+    ]);
+  });
+
+  it('gives the handler the tags that its caller gave it, and none that cannot be ones', async () => {
+    const seen: unknown[] = [];
+    const tagsFor = async (tags: unknown) => {
+      await executing((task) => seen.push(task.tags), arrived('{"type":"report"}', { headers: { 'x-tags': tags } }));
+      return seen.pop();
+    };
+    expect(await tagsFor(['order:4711', 'eilig ✓'])).toEqual(['order:4711', 'eilig ✓']);
+    expect(await tagsFor(undefined)).toEqual([]);
+    expect(await tagsFor('order:4711')).toEqual([]);
+    expect(await tagsFor([7, null, '', 'a\nb', 'x'.repeat(65), 'fine'])).toEqual(['fine']);
+    expect(await tagsFor(Array.from({ length: 99 }, (_, index) => `t${index}`))).toHaveLength(10);
+  });
+
+  it('gives out the last 50 lines that the handler has said, each cut, and nothing of one that says nothing', async () => {
+    const { log } = await executing((task) => {
+      for (let line = 1; line <= 60; line++) task.log('info', `line ${line}`);
+      task.log('warn', 'x'.repeat(2_000));
+      task.log('loud' as 'info', Object.create(null) as string);
+    });
+    expect(log).toHaveLength(50);
+    expect(log?.[0]).toEqual({ level: 'info', message: 'line 13', atMs: expect.any(Number) as number });
+    expect(log?.[48]).toMatchObject({ level: 'warn', message: 'x'.repeat(500) });
+    expect(log?.[49]).toMatchObject({ level: 'info', message: 'A message that cannot be written.' });
+    expect((await executing(() => undefined)).log).toBeUndefined();
+  });
+
+  it('keeps the lines of a handler that fails, and not those that come after its time', async () => {
+    let late: Task | undefined;
+    const { log, outcome } = await executing((task) => {
+      late = task;
+      task.log('error', 'no printer');
+      throw new Error('no');
+    });
+    late?.log('info', 'still here');
+    expect([outcome.kind, log?.map(({ message }) => message)]).toEqual(['retry', ['no printer']]);
   });
 
   it('tells where a failure was thrown', async () => {
@@ -108,13 +180,16 @@ describe('execute', () => {
     expect(outcome).toMatchObject({ kind: 'retry', failure: { message: 'Error: registry' } });
   });
 
-  it('ends a type without a handler as a dead letter, without starting it', async () => {
+  it('tries a type without a handler again, without starting it: a newer worker may have one', async () => {
     const { context, started } = contextWith({ run: () => undefined });
     const { outcome, task } = await execute(arrived('{"type":"other"}'), context, new Slot());
-    expect(outcome).toEqual({
-      kind: 'dead',
-      failure: { code: 'UNKNOWN_TYPE', message: 'No handler for task type "other".' },
-    });
+    const failure = {
+      code: 'UNKNOWN_TYPE',
+      message: expect.stringContaining('No handler for task type "other"') as string,
+    };
+    expect(outcome).toEqual({ kind: 'retry', levelMs: 1_000, failure });
+    const last = arrived('{"type":"other"}', { headers: { 'x-attempt': 3 } });
+    expect((await execute(last, context, new Slot())).outcome).toEqual({ kind: 'dead', failure });
     expect(task?.type).toBe('other');
     expect(started).toEqual([]);
   });
@@ -211,6 +286,22 @@ describe('the time of a handler', () => {
       levelMs: 10_000,
       failure: { code: 'HANDLER_TIMEOUT', message: `The handler did not end within ${timeoutMs} ms.` },
     });
+  });
+
+  it.each([
+    ['what its caller wants', 200, 200],
+    ['what its caller wants, though its type wants less', 5_000, 5_000],
+    ['the longest that the broker was told, though its caller wants more', 60_000, 10_000],
+    ['what its type wants, when its caller wants nothing that can be', 0, 300],
+    ['what its type wants, when its caller wants a text', '5', 300],
+  ])('is up after %s', async (_what, wanted, timeoutMs) => {
+    const slot = new Slot();
+    const { context } = contextWith({ run: () => new Promise(() => undefined), timeoutMs: 300 });
+    const execution = execute(arrived('{"type":"report"}', { headers: { 'x-timeout-ms': wanted } }), context, slot);
+    await jest.advanceTimersByTimeAsync(timeoutMs - 1);
+    expect(slot.isAborted).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect((await execution).outcome).toMatchObject({ failure: { code: 'HANDLER_TIMEOUT' } });
   });
 
   it('does not change once it is up, whatever the handler still does', async () => {

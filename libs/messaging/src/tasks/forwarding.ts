@@ -3,16 +3,24 @@ import type { PublishProperties } from '../broker/frames';
 import type { Outgoing } from '../broker/outgoing';
 import { HEADER } from '../headers';
 import { MOST_CALLER_HEADER_BYTES, callerHeadersOf } from './caller-headers';
-import { isCountOf, isShortString, isTimestamp, isTraceparent, type Identity, replaysOf } from './codec';
+import { type Identity, replaysOf } from './codec';
+import { isCountOf, isShortString, isTimestamp, isTraceparent } from './field-checks';
 import { fitStored } from './frame-fit';
 import { decodeHistory, encodeHistory } from './history';
 import type { Failure } from './outcome';
+import { carriedHeaders } from './task-headers';
 
 /** The protocol's is an octet. */
 const HIGHEST_PRIORITY = 255;
 const LONGEST_BARE_TEXT = 200;
 const BARE: ReadonlySet<string> = new Set([
   HEADER.attempt,
+  HEADER.execution,
+  HEADER.postponed,
+  HEADER.postponedMs,
+  HEADER.expiresAtMs,
+  HEADER.maxAttempts,
+  HEADER.timeoutMs,
   HEADER.enqueuedAtMs,
   HEADER.notBeforeMs,
   HEADER.replays,
@@ -83,6 +91,7 @@ export function bare(message: Outgoing): Outgoing {
  */
 export function keptHeaders(identity: Identity): Headers {
   const headers: Headers = callerHeadersOf(identity.headers, MOST_CALLER_HEADER_BYTES);
+  Object.assign(headers, carriedHeaders(identity.headers));
   headers[HEADER.enqueuedAtMs] = identity.enqueuedAtMs;
   const traceparent = identity.headers[HEADER.traceparent];
   if (isTraceparent(traceparent)) headers[HEADER.traceparent] = traceparent;

@@ -1,11 +1,12 @@
 import type { Message } from 'amqplib';
+import { systemClock } from '../clock';
 import { execute, noteHeld, type Execution, type ExecutionContext, type TaskRunner } from './execution';
 import { LoopWatch } from './loop-watch';
 import { Slot } from './slots';
 import type { Task } from './task';
 
 const HEARTBEAT_S = 10;
-const policy = { maxAttempts: 2, delaysMs: [1_000] };
+const policy = { maxAttempts: 2, delaysMs: [1_000], postpone: { maxCount: 0, maxTotalMs: 0 } };
 
 let problems: string[];
 let watch: LoopWatch;
@@ -36,6 +37,8 @@ const context = (run: TaskRunner['run']): ExecutionContext => ({
   queueName: 'reports',
   policy,
   handlerTimeoutMs: 600_000,
+  longestTimeoutMs: () => 60_000,
+  clock: systemClock,
   runnerOf: () => ({ run }),
   onStart: (task) => watch.began(task),
   onHeld: (task, heldMs) => watch.held(task, heldMs),

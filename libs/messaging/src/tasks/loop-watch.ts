@@ -1,10 +1,11 @@
 import type { Message } from 'amqplib';
 import { MercuryError } from '../errors';
-import { decodeTask, identify, type DecodedTask, type Identity, replaysOf } from './codec';
+import { decodeTask, identify, type DecodedTask } from './codec';
 import { policyOf, type Execution, type ExecutionContext } from './execution';
 import { decideFailure, type Outcome } from './outcome';
 import type { Run } from './settlement';
 import type { Task } from './task';
+import { executionOf } from './task-headers';
 
 const LOOK_EVERY_MS = 1_000;
 /** Where none was negotiated. */
@@ -94,7 +95,7 @@ export class LoopWatch {
     const task = decodeTask(message);
     const text = `The handler held the event loop for ${seconds(heldMs)}, and the connection was lost over it.`;
     const error = new MercuryError('LOOP_HELD', text);
-    const outcome = decideFailure(error, task.attempt, policyOf(runnerOf(task.type), policy), policy.delaysMs);
+    const outcome = decideFailure(error, task.attempt, policyOf(runnerOf(task.type), task, policy), policy.delaysMs);
     return { task, outcome, durationMs: heldMs, stack: [] };
   }
 
@@ -152,8 +153,8 @@ function whileRunning(heldMs: number, [first, ...others]: readonly Task[]): stri
   return `${what} while ${others.length + 1} handlers ran: one of ${named}, or something else of this process`;
 }
 
-function keyOf({ id, attempt, headers }: Pick<Identity, 'id' | 'attempt' | 'headers'>): string {
-  return `${id} ${replaysOf({ headers })} ${attempt}`;
+function keyOf(task: Pick<Task, 'id' | 'attempt' | 'headers'>): string {
+  return `${task.id} ${executionOf(task)}`;
 }
 
 function seconds(timeMs: number): string {

@@ -2,7 +2,7 @@ import { Connection, type Connections } from '../broker/connection';
 import { resolveBroker } from '../broker/options';
 import { resolveBus, type EventBusOptions } from '../bus/options';
 import { ConfigError } from '../errors';
-import { DEFAULTS, resolveClient, resolveWorker, type WorkerOptions } from './options';
+import { DEFAULTS, checkRunner, resolveClient, resolveWorker, type WorkerOptions } from './options';
 
 const valid: WorkerOptions = { rabbitUrl: 'amqp://localhost', queueName: 'reports' };
 
@@ -54,6 +54,24 @@ describe('whole numbers', () => {
         expect.stringContaining(`${field} must be a whole number from ${least} to ${most}`),
       ]);
     }
+  });
+});
+
+describe('postpone', () => {
+  it('may leave out a limit, which then is the default', () => {
+    const { policy } = resolveWorker({ ...valid, postpone: { maxCount: 0 } });
+    expect(policy.postpone).toEqual({ maxCount: 0, maxTotalMs: 2_592_000_000 });
+  });
+
+  it.each([
+    [{ maxCount: -1 }, 'postpone.maxCount must be a whole number from 0 to 1000000'],
+    [{ maxTotalMs: 366 * 86_400_000 + 1 }, 'postpone.maxTotalMs must be a whole number from 0 to 31622400000'],
+    [{ maxTimes: 5 }, 'postpone has an unknown field "maxTimes"'],
+    [5, 'postpone must be an object with maxCount or maxTotalMs'],
+  ])('is refused as %j, also of one task type', (postpone, problem) => {
+    expect(problemsWith({ postpone })).toEqual([expect.stringContaining(problem)]);
+    const ofType = () => checkRunner('@TaskHandler("report")', { postpone: postpone as object });
+    expect(problemsOf(ofType)).toEqual([expect.stringContaining(problem)]);
   });
 });
 
@@ -191,7 +209,11 @@ it('fills in the defaults', () => {
     maxPayloadBytes: 1_048_576,
     retryDelaysMs: [1_000, 10_000, 60_000, 600_000, 3_600_000],
     capacity: 10,
-    policy: { maxAttempts: 6, delaysMs: DEFAULTS.retryDelaysMs },
+    policy: {
+      maxAttempts: 6,
+      delaysMs: DEFAULTS.retryDelaysMs,
+      postpone: { maxCount: 10_000, maxTotalMs: 2_592_000_000 },
+    },
     handlerTimeoutMs: 600_000,
     drainTimeoutMs: 25_000,
     keyStore: undefined,

@@ -2,7 +2,7 @@ import { checkBroker, type BrokerOptions, type ResolvedBroker } from '../broker/
 import { LONGEST_TIMER_MS, checkName, queueNameProblem, refuse, timeout, whole } from '../checks';
 import type { TaskRunner } from './execution';
 import type { KeyStore } from './key-store';
-import { MOST_ATTEMPTS, type RetryPolicy } from './retry-policy';
+import { MOST_ATTEMPTS, type PostponeLimits, type RetryPolicy } from './retry-policy';
 
 export const DEFAULTS = {
   capacity: 10,
@@ -13,6 +13,7 @@ export const DEFAULTS = {
   publishTimeoutMs: 5_000,
   maxPayloadBytes: 1_048_576,
   idempotencyTtlMs: 86_400_000,
+  postpone: { maxCount: 10_000, maxTotalMs: 30 * 86_400_000 },
 } as const;
 
 /** RabbitMQ 4 limits a message to 16 MiB (RabbitMQ docs, max_message_size). */
@@ -39,6 +40,8 @@ export interface WorkerOptions extends WorkerClientOptions {
   capacity?: number;
   /** Attempts in all, the first included. Default 6. */
   maxAttempts?: number;
+  /** How often, and for how long in all, a handler may postpone a task (`PostponeTask`). Default 10,000 times, 30 days. */
+  postpone?: PostponeLimits;
   /** How long one attempt may take, in milliseconds. Default 600,000. */
   handlerTimeoutMs?: number;
   /** How long `stop` waits for running handlers, in milliseconds. Default 25,000. */
@@ -83,11 +86,12 @@ export function resolveWorker(options: WorkerOptions): ResolvedWorker {
   const problems: string[] = [];
   const client = checkClient(options, problems);
   const maxAttempts = whole('maxAttempts', options.maxAttempts ?? DEFAULTS.maxAttempts, 1, MOST_ATTEMPTS, problems);
+  const postpone = postponeLimits(options.postpone ?? {}, problems);
   const ttlMs = options.idempotencyTtlMs ?? DEFAULTS.idempotencyTtlMs;
   const resolved = {
     ...client,
     capacity: whole('capacity', options.capacity ?? DEFAULTS.capacity, 1, LARGEST_CAPACITY, problems),
-    policy: { maxAttempts, delaysMs: client.retryDelaysMs },
+    policy: { maxAttempts, delaysMs: client.retryDelaysMs, postpone },
     handlerTimeoutMs: timeout('handlerTimeoutMs', options.handlerTimeoutMs ?? DEFAULTS.handlerTimeoutMs, problems),
     drainTimeoutMs: timeout('drainTimeoutMs', options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs, problems),
     keyStore: options.keyStore,
@@ -100,10 +104,11 @@ export function resolveWorker(options: WorkerOptions): ResolvedWorker {
 /** @throws ConfigError `CONFIG_INVALID`, with every problem of what a task type wants for itself. */
 export function checkRunner(subject: string, runner: Omit<TaskRunner, 'run'> = {}): void {
   const problems: string[] = [];
-  const { timeoutMs, maxAttempts, retryDelaysMs } = runner;
+  const { timeoutMs, maxAttempts, retryDelaysMs, postpone } = runner;
   if (timeoutMs !== undefined) whole('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS, problems);
   if (maxAttempts !== undefined) whole('maxAttempts', maxAttempts, 1, MOST_ATTEMPTS, problems);
   if (retryDelaysMs !== undefined) levels(retryDelaysMs, problems);
+  if (postpone !== undefined) postponeLimits(postpone, problems);
   refuse(subject, problems);
 }
 
@@ -116,6 +121,23 @@ export function checkClient(options: WorkerClientOptions, problems: string[]): R
     publishTimeoutMs: timeout('publishTimeoutMs', options.publishTimeoutMs ?? DEFAULTS.publishTimeoutMs, problems),
     maxPayloadBytes: whole('maxPayloadBytes', bytes, 1, LARGEST_PAYLOAD_BYTES, problems),
     retryDelaysMs: levels(options.retryDelaysMs ?? DEFAULTS.retryDelaysMs, problems),
+  };
+}
+
+function postponeLimits(given: unknown, problems: string[]): Required<PostponeLimits> {
+  if (typeof given !== 'object' || given === null) {
+    problems.push('postpone must be an object with maxCount or maxTotalMs');
+    return DEFAULTS.postpone;
+  }
+  const {
+    maxCount = DEFAULTS.postpone.maxCount,
+    maxTotalMs = DEFAULTS.postpone.maxTotalMs,
+    ...others
+  } = given as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(others)) problems.push(`postpone has an unknown field ${JSON.stringify(name)}`);
+  return {
+    maxCount: whole('postpone.maxCount', maxCount, 0, MOST_ATTEMPTS, problems),
+    maxTotalMs: whole('postpone.maxTotalMs', maxTotalMs, 0, LONGEST_TTL_MS, problems),
   };
 }
 

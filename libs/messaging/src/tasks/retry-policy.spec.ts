@@ -1,6 +1,10 @@
 import { delayOfAttemptMs, levelForDelayMs, type RetryPolicy } from './retry-policy';
 
-const policy: RetryPolicy = { maxAttempts: 6, delaysMs: [1_000, 10_000, 60_000] };
+const policy: RetryPolicy = {
+  maxAttempts: 6,
+  delaysMs: [1_000, 10_000, 60_000],
+  postpone: { maxCount: 0, maxTotalMs: 0 },
+};
 
 describe('delayOfAttemptMs', () => {
   it.each([

@@ -1,11 +1,20 @@
 /** Of one task. */
 export const MOST_ATTEMPTS = 1_000_000;
 
+/** How often, and for how long in all, a task may be postponed. */
+export interface PostponeLimits {
+  /** 0 to 1,000,000. Default 10,000. */
+  readonly maxCount?: number;
+  /** All its postponements together, in milliseconds. Default 30 days, at most 366. */
+  readonly maxTotalMs?: number;
+}
+
 export interface RetryPolicy {
   /** Attempts in all, the first included. */
   readonly maxAttempts: number;
   /** How long to wait after each failed attempt; the last one again and again. */
   readonly delaysMs: readonly number[];
+  readonly postpone: Required<PostponeLimits>;
 }
 
 /** The delay after attempt number `attempt`. */

@@ -14,6 +14,9 @@ const NOW_MS = 1_800_000_000_000;
 const failure = { code: 'GONE', message: 'Gone.' };
 const retry: Outcome = { kind: 'retry', levelMs: 1_000, failure };
 const dead: Outcome = { kind: 'dead', failure };
+const postponed: Outcome = { kind: 'postponed', delayMs: 5_000, reason: { code: 'LOCKED', message: 'Locked.' } };
+
+const HISTORY = '{"attempts":[{"attempt":1,"code":"GONE","message":"Gone."}],"omitted":0}';
 
 interface Sent {
   exchange: string;
@@ -115,6 +118,7 @@ describe('released', () => {
 describe.each([
   ['retry', retry, 'publish /reports.retry.1000'],
   ['dead', dead, 'publish mercury.dead/reports'],
+  ['postponed', postponed, 'publish /reports.delay.1000'],
 ])('%s', (_kind, outcome, publish) => {
   it('is published elsewhere, confirmed, and only then acked', async () => {
     const settled = settle(outcome);
@@ -240,12 +244,11 @@ describe.each([
     expect(headersOf(sent(0))).toMatchObject({
       'x-enqueued-at-ms': 1_000,
       'x-first-failed-at-ms': 2_000,
-      'x-last-failed-at-ms': NOW_MS,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       custom: 'theirs',
     });
     const known =
-      /^(traceparent|custom|x-(attempt|enqueued-at-ms|(first|last)-failed-at-ms|error-.*|origin-queue|dead-at-ms|history))$/;
+      /^(traceparent|custom|x-(attempt|execution|enqueued-at-ms|(first|last)-failed-at-ms|error-.*|origin-queue|dead-at-ms|history|not-before-ms|postponed(-ms)?))$/;
     expect(Object.keys(headersOf(sent(0))).filter((name) => !known.test(name))).toEqual([]);
   });
 });
@@ -263,6 +266,37 @@ it('counts the attempts: a retry is the next one, a dead letter tells the last o
     'x-origin-queue': 'reports',
     'x-dead-at-ms': NOW_MS,
   });
+});
+
+it('says of a task that was postponed when it may run, how often and for how long it was, and counts no attempt', async () => {
+  const before = { 'x-attempt': 2, 'x-first-failed-at-ms': 1_000, 'x-history': HISTORY };
+  void settle(postponed, arrived({ headers: before }));
+  await jest.advanceTimersByTimeAsync(0);
+  const first = { 'x-not-before-ms': NOW_MS + 5_000, 'x-postponed': 1, 'x-postponed-ms': 5_000, 'x-execution': 3 };
+  expect(headersOf(sent(0))).toMatchObject({ ...before, ...first });
+  expect(headersOf(sent(0))).not.toHaveProperty('x-last-failed-at-ms');
+  void settle(postponed, arrived({ headers: { ...before, ...first } }));
+  await jest.advanceTimersByTimeAsync(0);
+  expect(headersOf(sent(1))).toMatchObject({ 'x-postponed': 2, 'x-postponed-ms': 10_000, 'x-execution': 4 });
+});
+
+it('counts the executions of a task, and never from the beginning again', () => {
+  const executionAfter = (outcome: Outcome, headers: Record<string, unknown>) => {
+    void settle(outcome, arrived({ headers }));
+    return headersOf(sent(out.sent.length - 1))['x-execution'];
+  };
+  expect(executionAfter(retry, {})).toBe(2);
+  expect(executionAfter(retry, { 'x-attempt': 2 })).toBe(3);
+  expect(executionAfter(retry, { 'x-attempt': 2, 'x-execution': 9 })).toBe(10);
+  expect(executionAfter(dead, { 'x-attempt': 2, 'x-execution': 9 })).toBe(9);
+  for (const forged of ['9', 0, -1, 1.5, 1_000_001]) expect(executionAfter(retry, { 'x-execution': forged })).toBe(2);
+  const past = { 'x-attempt': 6, 'x-execution': 9, 'x-postponed': 4, 'x-postponed-ms': 5 };
+  const letter = arrived({ messageId: '1', headers: past });
+  const replay = replayOf(letter, identify(letter), 'reports', { attempts: [], omitted: 0 }, NOW_MS);
+  const headers = replay.properties.headers as object;
+  expect(headers).toMatchObject({ 'x-attempt': 1, 'x-execution': 10 });
+  // How often it was postponed counts anew.
+  expect(Object.keys(headers).filter((name) => name.includes('postponed'))).toEqual([]);
 });
 
 it('lets a task with a priority wait where it passes by a worker on its way back, and tells the priority in a header', async () => {
@@ -302,8 +336,7 @@ it('adds each failed attempt to the history that the task brings, also to one th
 });
 
 it('carries the history of a suspect along', async () => {
-  const headers = { 'x-history': '{"attempts":[{"attempt":1,"code":"GONE","message":"Gone."}],"omitted":0}' };
-  const kept = { ...headers, 'x-replays': 1, 'x-replayed-at-ms': 5_000 };
+  const kept = { 'x-history': HISTORY, 'x-replays': 1, 'x-replayed-at-ms': 5_000 };
   const message = arrived({ messageId: '1', headers: kept });
   const channel = consuming as unknown as ConfirmChannel;
   void settlement.setAside({ message, channel, lost: lost.signal }, identify(message));
@@ -326,6 +359,7 @@ it('makes of a dead letter a task again: its first attempt, with its history and
     mandatory: true,
     headers: {
       'x-attempt': 1,
+      'x-execution': 7,
       'x-enqueued-at-ms': 1_000,
       'x-history': JSON.stringify(history),
       'x-replays': 1,
@@ -347,6 +381,7 @@ describe.each<[string, Outcome]>([
   ['released', { kind: 'released' }],
   ['retry', retry],
   ['dead', dead],
+  ['postponed', postponed],
 ])('a delivery that is lost already (%s)', (_kind, outcome) => {
   it('is not touched: the broker gives it to somebody else', async () => {
     lost.abort();

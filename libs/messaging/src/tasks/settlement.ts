@@ -9,26 +9,32 @@ import type { Clock } from '../clock';
 import { BrokerError, MercuryError, PublishError } from '../errors';
 import { HEADER } from '../headers';
 import { backoffMs, delay } from '../timing';
-import { isTimestamp, type Identity, replaysOf } from './codec';
+import { type Identity, replaysOf } from './codec';
+import { isTimestamp } from './field-checks';
 import { deadLetterHeaders, bare, forward, inLevel, keptHeaders, priorityOf, type Headers } from './forwarding';
 import { appendAttempt, encodeHistory, type History } from './history';
 import type { Failure, Outcome } from './outcome';
+import { executionOf, postponementsOf } from './task-headers';
+import type { LogLine } from './task-log';
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
 const WORKER = `${hostname()}:${process.pid}`;
 const NO_RUN: Run = { durationMs: 0, stack: [] };
+/** What would end the replayed task as it ended the dead one. */
+const ENDED_BY_REPLAY = [HEADER.postponed, HEADER.postponedMs, HEADER.expiresAtMs];
 const stillWaiting = new BrokerError('BROKER_BLOCKED', 'The broker has not confirmed it yet.');
 
-/** What an attempt leaves for the task's history, beside its outcome. */
+/** What an execution leaves to be told, beside its outcome. */
 export interface Run {
   durationMs: number;
   stack: string[];
+  log?: readonly LogLine[] | undefined;
 }
 
 /**
- * Tells the broker how a delivery ended; the only place that acks or rejects. Retry and dead are a confirmed publish
- * elsewhere and then the ack, in this order: a crash in between duplicates the task, the other order would lose it.
+ * Tells the broker how a delivery ended; the only place that acks or rejects. Retry, postponed and dead are a confirmed
+ * publish elsewhere and then the ack, in this order: a crash in between duplicates the task, the other order would lose it.
  */
 export class Settlement {
   /** Deliveries that could not be stored elsewhere yet, each with why. They are held, unacked, until they can be. */
@@ -45,7 +51,7 @@ export class Settlement {
   get problem(): MercuryError | undefined {
     const [why] = this.held.values();
     if (!why) return undefined;
-    const message = `${this.held.size} tasks wait to be stored as retry or dead letter, or as due: ${why.message}`;
+    const message = `${this.held.size} tasks wait to be stored as retry, postponed or dead letter, or as due: ${why.message}`;
     return new BrokerError('BROKER_BLOCKED', message, { cause: why });
   }
 
@@ -58,6 +64,8 @@ export class Settlement {
         return giveBack(delivery);
       case 'retry':
         return this.move(delivery, this.retryOf(delivery.message, identity, outcome.levelMs, outcome.failure, run));
+      case 'postponed':
+        return this.move(delivery, this.postponedOf(delivery.message, identity, outcome.delayMs));
       case 'dead':
         return this.move(delivery, this.deadLetterOf(delivery.message, identity, outcome.failure, run));
     }
@@ -132,12 +140,26 @@ export class Settlement {
     const headers = {
       ...keptHeaders(identity),
       [HEADER.attempt]: identity.attempt + 1,
+      [HEADER.execution]: executionOf(identity) + 1,
       [HEADER.firstFailedAtMs]: firstFailureMs(identity, nowMs),
       [HEADER.lastFailedAtMs]: nowMs,
       [HEADER.history]: historyWith(identity, failure, run, nowMs),
     };
     if (priorityOf(message) !== undefined) return this.delayed(message, identity, nowMs + levelMs, headers);
     return forward(message, identity, '', retryQueueOf(this.queueName, levelMs), headers);
+  }
+
+  /** It waits as a delayed task does; its attempt has not begun. */
+  private postponedOf(message: Message, identity: Identity, delayMs: number): Outgoing {
+    const { count, totalMs } = postponementsOf(identity.headers);
+    const headers = {
+      ...keptHeaders(identity),
+      [HEADER.attempt]: identity.attempt,
+      [HEADER.execution]: executionOf(identity) + 1,
+      [HEADER.postponed]: count + 1,
+      [HEADER.postponedMs]: totalMs + delayMs,
+    };
+    return this.delayed(message, identity, this.clock.nowMs() + delayMs, headers);
   }
 
   private deadLetterOf(message: Message, identity: Identity, failure: Failure, run: Run): Outgoing {
@@ -154,7 +176,8 @@ export class Settlement {
 
 /**
  * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
- * how it died. Not patient: somebody waits for the answer.
+ * how it died. How often it was postponed counts anew, and it does not expire
+ * any more. Not patient: somebody waits for the answer.
  */
 export function replayOf(
   message: Message,
@@ -163,9 +186,12 @@ export function replayOf(
   history: History,
   nowMs: number,
 ): Outgoing {
+  const kept = keptHeaders(identity);
+  for (const name of ENDED_BY_REPLAY) delete kept[name];
   const headers = {
-    ...keptHeaders(identity),
+    ...kept,
     [HEADER.attempt]: 1,
+    [HEADER.execution]: executionOf(identity) + 1,
     [HEADER.history]: encodeHistory(history),
     [HEADER.replays]: replaysOf(identity) + 1,
     [HEADER.replayedAtMs]: nowMs,

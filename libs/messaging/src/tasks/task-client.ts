@@ -1,9 +1,10 @@
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { ClientEvents } from '../broker/events';
 import { refuse } from '../checks';
-import { stopped, type MercuryError } from '../errors';
+import { ConfigError, MercuryError, stopped } from '../errors';
 import { Events } from '../events';
-import type { PutOptions } from './codec';
+import type { PutAllOptions, PutCounts, PutItem, PutOutcome } from './put-all';
+import type { PutOptions } from './put-options';
 import type { TaskContract } from './contract';
 import { checkClient, type WorkerClientOptions } from './options';
 import type { Sendable } from './payload';
@@ -14,6 +15,14 @@ export type TaskClientOptions = Omit<WorkerClientOptions, 'queueName'>;
 
 /** The type is the contract's. */
 export type ContractPutOptions = Omit<PutOptions, 'type'>;
+
+/** A task of many: its payload, and what `put` takes beside it. */
+export type ContractPutItem<Sent> = { payload: Sendable<Sent> } & ContractPutOptions;
+
+/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. */
+export type OnContractOutcome<Sent> = (outcome: PutOutcome, item: ContractPutItem<Sent>, index: number) => void;
+
+type Item<Sent> = ContractPutItem<Sent>;
 
 /**
  * Puts tasks of contracts, each on the queue of its contract, all on one connection.
@@ -58,6 +67,57 @@ export class TaskClient {
     return this.clientOf(contract.queue).put(payload, { ...options, type: contract.type });
   }
 
+  /**
+   * Puts many tasks of one contract, as `WorkerClient.putAll` does: each payload is checked before it is sent, and one that is refused
+   * (`INVALID_PAYLOAD`) does not stop the others.
+   *
+   * @example
+   * const outcomes = await tasks.putAll(InvoiceRun, orders.map(({ id }) => ({ payload: { orderId: id }, tags: [`order:${id}`] })));
+   * @param items a list: each is a payload and what `put` takes beside it.
+   * @returns an outcome for each, in the order of the list. @throws MercuryError `STOPPED`.
+   */
+  putAll<Sent extends object>(
+    contract: TaskContract<Sent, unknown>,
+    items: readonly NoInfer<ContractPutItem<Sent>>[],
+    options?: PutAllOptions,
+  ): Promise<PutOutcome[]>;
+  /**
+   * As many as there are, in bounded memory.
+   * @param items what gives one after the other. @param options `onOutcome` is called once for each that was taken: not always in order.
+   * @returns the counts. @throws what `WorkerClient.putAll` throws.
+   */
+  putAll<Sent extends object>(
+    contract: TaskContract<Sent, unknown>,
+    items: Iterable<NoInfer<ContractPutItem<Sent>>> | AsyncIterable<NoInfer<ContractPutItem<Sent>>>,
+    options: PutAllOptions & { onOutcome: OnContractOutcome<Sent> },
+  ): Promise<PutCounts>;
+  async putAll<Sent extends object>(
+    contract: TaskContract<Sent, unknown>,
+    items: readonly Item<Sent>[] | Iterable<Item<Sent>> | AsyncIterable<Item<Sent>>,
+    { onOutcome, ...options }: PutAllOptions & { onOutcome?: OnContractOutcome<Sent> } = {},
+  ): Promise<PutOutcome[] | PutCounts> {
+    if (this.isStopped) throw stopped('task client');
+    const client = this.clientOf(contract.queue);
+    if (onOutcome) return putChecked(client, contract, items, onOutcome, options);
+    if (!Array.isArray(items))
+      throw new ConfigError('putAll', ['onOutcome must be a function where the tasks are no list']);
+    const list = items as readonly Item<Sent>[];
+    const checks = await Promise.all(
+      list.map(({ payload }) => contract.checkSent(payload).then(() => undefined, refusal)),
+    );
+    const sound = list.filter((_item, index) => !checks[index]);
+    const stored = (
+      await client.putAll(
+        sound.map((item) => putItemOf(contract, item)),
+        options,
+      )
+    ).values();
+    return list.map(({ id }, index) => {
+      const error = checks[index];
+      return error ? failureOf(id, error) : (stored.next().value as PutOutcome);
+    });
+  }
+
   /** Waits up to 5 s for the confirms still open, then closes the connection. Safe to call twice. */
   async stop(): Promise<void> {
     this.isStopped = true;
@@ -85,4 +145,54 @@ export class TaskClient {
     client.events.on('published', (...published) => this.events.emit('published', ...published));
     return client;
   }
+}
+
+/** Checks each when it is its turn. */
+async function putChecked<Sent extends object>(
+  client: WorkerClient,
+  contract: TaskContract<Sent, unknown>,
+  items: Iterable<Item<Sent>> | AsyncIterable<Item<Sent>>,
+  onOutcome: OnContractOutcome<Sent>,
+  options: PutAllOptions,
+): Promise<PutCounts> {
+  const given = new Map<PutItem, { item: Item<Sent>; index: number }>();
+  let refusedCount = 0;
+  async function* sound(): AsyncGenerator<PutItem> {
+    let index = -1;
+    for await (const item of items) {
+      index += 1;
+      const error = await contract.checkSent(item.payload).then(() => undefined, refusal);
+      if (error) {
+        refusedCount += 1;
+        onOutcome(failureOf(item.id, error), item, index);
+        continue;
+      }
+      const put = putItemOf(contract, item);
+      given.set(put, { item, index });
+      yield put;
+    }
+  }
+  const { storedCount, failedCount } = await client.putAll(sound(), {
+    ...options,
+    onOutcome: (outcome, put) => {
+      const known = given.get(put);
+      given.delete(put);
+      if (known) onOutcome(outcome, known.item, known.index);
+    },
+  });
+  return { storedCount, failedCount: failedCount + refusedCount };
+}
+
+function putItemOf<Sent>({ type }: TaskContract<object, unknown>, { payload, ...options }: Item<Sent>): PutItem {
+  return { ...options, type, body: payload as object };
+}
+
+/** Refused by the contract; what a schema throws by itself is no answer to that. */
+function refusal(error: unknown): MercuryError {
+  if (error instanceof MercuryError) return error;
+  throw error;
+}
+
+function failureOf(id: string | undefined, error: MercuryError): PutOutcome {
+  return id === undefined ? { stored: false, error } : { id, stored: false, error };
 }

@@ -1,3 +1,5 @@
+import type { LogLevel } from './task-log';
+
 /** Any JSON object. */
 export type JsonObject = Record<string, unknown>;
 
@@ -10,16 +12,27 @@ export interface Task<Body = JsonObject> {
   readonly body: Body;
   /** 1 for the first attempt, then 2, 3 … */
   readonly attempt: number;
+  /** Attempts in all, the first included. As `signal`, `tags` and `isLastAttempt` it is not in a copy by `{ ...task }`. */
+  readonly maxAttempts: number;
+  /** Whether the task is dead if this attempt fails: the time to undo what was begun, or to tell somebody. */
+  readonly isLastAttempt: boolean;
   readonly queue: string;
+  /** What it was put with to be found by; none if it was not. */
+  readonly tags: readonly string[];
   /** When the sender put it; of a foreign task without this header, when it arrived here. */
   readonly enqueuedAtMs: number;
   /** Those of whoever put it, which are there at each attempt; and ours and the broker's. */
   readonly headers: Readonly<Record<string, unknown>>;
   /**
    * Aborts when the handler's time is up, or when the delivery is lost and somebody else will execute the task. Made when it
-   * is first read: a copy by `{ ...task }` has none.
+   * is first read.
    */
   readonly signal: AbortSignal;
+  /**
+   * Says something about this execution, for people: the last 50 lines are kept, each of at most 500 characters, and told when it has
+   * ended (`settled`).
+   */
+  log(level: LogLevel, message: string): void;
 }
 
 /**

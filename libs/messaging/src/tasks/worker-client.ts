@@ -3,11 +3,22 @@ import { delayLevelMs } from '../broker/delay';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
 import { EXCHANGE, declareTaskTopology, waitingQueueOf } from '../broker/topology';
-import { PublishError, type BrokerError, type MercuryError } from '../errors';
+import { ConfigError, PublishError, type BrokerError, type MercuryError } from '../errors';
 import { Events } from '../events';
-import { encodeTask, type PutOptions } from './codec';
+import { LinkedSignal, controllerForMany } from '../signals';
+import { encodeTask } from './codec';
 import { fitNew } from './frame-fit';
 import { resolveClient, type ResolvedClient, type WorkerClientOptions } from './options';
+import {
+  PutAll,
+  putList,
+  type OnOutcome,
+  type PutAllOptions,
+  type PutCounts,
+  type PutItem,
+  type PutOutcome,
+} from './put-all';
+import type { PutOptions } from './put-options';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 
@@ -23,6 +34,8 @@ export class WorkerClient {
   private readonly config: ResolvedClient;
   private readonly publisher: Publisher;
   private readonly broker: BrokerUse;
+  /** Aborts when `stop` is called: no more of many tasks is put. */
+  private readonly leaving = controllerForMany();
   private stopping: Promise<void> | undefined;
 
   /** @throws ConfigError `CONFIG_INVALID`. Does not connect: the first `put` or `start` does. */
@@ -70,15 +83,72 @@ export class WorkerClient {
     try {
       await stored;
     } catch (error) {
-      // The queue was deleted. This task is refused; the next one finds it declared again.
-      if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();
+      this.onFailed(error);
       throw error;
     }
     return id;
   }
 
+  /**
+   * Puts many tasks: one wait for all confirms, and an outcome for each task. One that is refused, returned or unknown does not stop the
+   * others.
+   *
+   * @example
+   * const outcomes = await client.putAll([{ body: { orderId: 1 }, type: 'invoice' }, { body: { orderId: 2 }, type: 'invoice' }]);
+   * const failed = outcomes.filter(({ stored }) => !stored);
+   *
+   * @param tasks a list. Each task is its body and what `put` takes beside it.
+   * @returns an outcome for each task, in the order of the list. It never rejects: those that were not put any more, because the broker took
+   * nothing for `publishTimeoutMs`, the signal aborted or the client was stopped, are `PUBLISH_NOT_SENT`.
+   */
+  putAll(tasks: readonly PutItem[], options?: PutAllOptions): Promise<PutOutcome[]>;
+  /**
+   * Puts as many tasks as there are, a million of a database, say, in bounded memory: the next is taken from the source when the publisher has
+   * room for it (1,000 unconfirmed and 32 MiB).
+   *
+   * @example
+   * await client.putAll(rows(), { onOutcome: (outcome, task) => outcome.stored || failed.push(task) });
+   *
+   * @param tasks what gives one task after the other: a generator, an asynchronous one, a cursor.
+   * @param options `onOutcome` is called once for each task that was taken, as soon as its outcome is known: not always in order.
+   * @returns the counts, once each task has its outcome.
+   * @throws what the source or `onOutcome` throws, the reason of the signal, or PublishError `PUBLISH_NOT_SENT` when the broker took nothing for
+   * `publishTimeoutMs` or the client was stopped. Nothing more is taken then, the source is closed (`return`), and it rejects once all that was
+   * taken has its outcome. A connection that is lost and comes back within that time does not end it: what was under way is `PUBLISH_UNKNOWN`.
+   */
+  putAll(
+    tasks: Iterable<PutItem> | AsyncIterable<PutItem>,
+    options: PutAllOptions & { onOutcome: OnOutcome },
+  ): Promise<PutCounts>;
+  async putAll(
+    tasks: readonly PutItem[] | Iterable<PutItem> | AsyncIterable<PutItem>,
+    { onOutcome, signal }: PutAllOptions & { onOutcome?: OnOutcome } = {},
+  ): Promise<PutOutcome[] | PutCounts> {
+    const over = new LinkedSignal(signal ? [this.leaving.signal, signal] : [this.leaving.signal]);
+    const host = {
+      submit: (body: object, options: PutOptions) => this.publish(body, options),
+      hasRoom: () => this.publisher.hasRoom,
+      problem: () => this.problem,
+      timeoutMs: this.config.publishTimeoutMs,
+      onFailed: (error: unknown) => this.onFailed(error),
+    };
+    this.start();
+    try {
+      if (onOutcome) return await new PutAll(host, onOutcome, over.signal).run(tasks);
+      if (Array.isArray(tasks)) return await putList(host, tasks, over.signal);
+      throw new ConfigError('putAll', ['onOutcome must be a function where the tasks are no list']);
+    } finally {
+      over.release();
+    }
+  }
+
+  private onFailed(error: unknown): void {
+    // The queue was deleted. This task is refused; the next one finds it declared again.
+    if (error instanceof PublishError && error.outcome === 'returned') this.publisher.renew();
+  }
+
   /** Not async: a function that is suspended keeps all that it knows, and so each message until its confirm. */
-  private publish(body: object, options: PutOptions): { id: string; stored: Promise<void> } {
+  protected publish(body: object, options: PutOptions): { id: string; stored: Promise<void> } {
     const { queueName, maxPayloadBytes } = this.config;
     const { clock } = this.broker;
     const { id, content, properties, notBeforeMs } = encodeTask(body, options, maxPayloadBytes, clock.nowMs());
@@ -91,6 +161,7 @@ export class WorkerClient {
 
   /** Waits up to 5 s for the confirms still open, then closes the connection. Safe to call twice. */
   stop(): Promise<void> {
+    this.leaving.abort(new PublishError('not-sent', 'The client is stopped.'));
     this.stopping ??= this.publisher.close(DRAIN_TIMEOUT_MS).then(() => this.broker.close());
     return this.stopping;
   }

@@ -23,7 +23,15 @@ beforeEach(() => {
 afterEach(async () => {
   jest.restoreAllMocks();
   await client.stop();
+  await Promise.all(stopAfter.splice(0).map((worker) => worker.stop()));
 });
+
+const stopAfter: Worker[] = [];
+
+function stopLater<Kind extends Worker>(worker: Kind): Kind {
+  stopAfter.push(worker);
+  return worker;
+}
 
 class ReportWorker extends Worker {
   work: (task: Task) => unknown = () => undefined;
@@ -222,4 +230,34 @@ it('a stopped worker leaves no listener on connections that others share', async
   }
   expect(listeners()).toEqual(before);
   await first.stop();
+});
+
+it('a rolling deployment buries nothing: a type that only newer workers know waits for one of them', async () => {
+  class DeployedWorker extends Worker {
+    readonly handled: string[] = [];
+    constructor(private readonly types: readonly string[]) {
+      super({ connections, queueName: 'reports', maxAttempts: 3 });
+    }
+    override handler({ type }: Task): void {
+      this.handled.push(type);
+    }
+    protected override runnerOf(type: string) {
+      return this.types.includes(type) ? super.runnerOf(type) : undefined;
+    }
+  }
+  const older = stopLater(new DeployedWorker(['report']));
+  await older.start();
+  await client.put({}, { type: 'invoice' });
+  await broker.untilIdle();
+  expect(broker.messages('reports.retry.1000')).toHaveLength(1);
+  await older.stop();
+  const newer = stopLater(new DeployedWorker(['report', 'invoice']));
+  await newer.start();
+  await broker.advance(1_000);
+  expect(newer.handled).toEqual(['invoice']);
+  await client.put({}, { type: 'nobody-ever' });
+  await broker.advance(60_000);
+  expect(broker.messages('reports.dead')).toMatchObject([
+    { type: 'nobody-ever', headers: { 'x-error-code': 'UNKNOWN_TYPE', 'x-attempt': 3 } },
+  ]);
 });

@@ -1,4 +1,4 @@
-import { ackTimeoutProblem } from '../broker/ack-timeout';
+import { ackTimeoutProblem, longestTaskMs } from '../broker/ack-timeout';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { Delivery } from '../broker/deliveries';
 import type { ClientEvents } from '../broker/events';
@@ -87,6 +87,8 @@ export abstract class Worker<Body = JsonObject> {
     this.context = {
       ...this.config,
       runnerOf: (type) => this.runnerOf(type),
+      longestTimeoutMs: () => longestTaskMs(this.longestTimeoutMs()),
+      clock: this.broker.clock,
       onStart: (task) => {
         this.loop.began(task);
         this.events.emit('started', task);
@@ -100,12 +102,12 @@ export abstract class Worker<Body = JsonObject> {
   }
 
   /**
-   * Executes one attempt. Return: success. Throw `DiscardTask`: dead letter now. Throw anything else: another attempt
-   * as long as there are any. Stop early when `task.signal` aborts: nobody waits for the result any more.
+   * Executes one attempt. Return: success. Throw `DiscardTask`: dead letter now. Throw `PostponeTask`: later, and no
+   * attempt. Throw anything else: another attempt as long as there are any. Stop early when `task.signal` aborts: nobody waits for the result any more.
    */
   abstract handler(task: Task<Body>): unknown;
 
-  /** Who executes a task of this type; undefined ends it as a dead letter. Here: `handler`, whatever the type. */
+  /** Who executes a task of this type; undefined is a failure, `UNKNOWN_TYPE`, tried again as any other. Here: `handler`, whatever the type. */
   protected runnerOf(_type: string): TaskRunner | undefined {
     // Bodies are checked by the handler or its pipes: the type parameter is the reader's promise, not the broker's.
     return { run: (task) => this.handler(task as Task<Body>) };
@@ -269,8 +271,9 @@ export abstract class Worker<Body = JsonObject> {
     // Given back untouched, it was no attempt.
     if (!told || outcome.kind === 'released') return;
     const { id, type, attempt } = identity;
-    const { durationMs } = run;
-    this.events.emit('settled', { id, type, attempt, queue: this.queueName, outcome, durationMs });
+    const { durationMs, log } = run;
+    const settled = { id, type, attempt, queue: this.queueName, outcome, durationMs };
+    this.events.emit('settled', log ? { ...settled, log } : settled);
   }
 
   private async drainAndClose(): Promise<void> {

@@ -61,3 +61,19 @@ it('refuses what is put after its stop', async () => {
   await expect(client.put({ type: 'report' })).rejects.toMatchObject({ code: 'PUBLISH_NOT_SENT' });
   expect(client.problem).toBeDefined();
 });
+
+it('remembers what is put all at once, and refuses the same of it', async () => {
+  const client = new RecordingClient();
+  const outcomes = await client.putAll([
+    { body: { n: 1 }, type: 'report', id: 'a', tags: ['x'] },
+    { body: { n: 2 } },
+    { body: { n: 3 }, type: 'report', delayMs: 5 },
+  ]);
+  expect(outcomes).toMatchObject([{ id: 'a', stored: true }, { stored: false, error: { code: 'TASK_INVALID' } }, {}]);
+  expect(client.tasks).toMatchObject([{ id: 'a', options: { tags: ['x'] } }, { body: { n: 3 } }]);
+  expect(client.tasks[0]?.options).toEqual({ type: 'report', id: 'a', tags: ['x'] });
+  await client.stop();
+  expect(await client.putAll([{ body: {}, type: 'report' }])).toMatchObject([
+    { stored: false, error: { code: 'PUBLISH_NOT_SENT' } },
+  ]);
+});

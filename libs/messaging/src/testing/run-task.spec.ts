@@ -1,4 +1,4 @@
-import { DiscardTask, RetryTask } from '../errors';
+import { DiscardTask, PostponeTask, RetryTask } from '../errors';
 import type { WorkerOptions } from '../tasks/options';
 import type { Task } from '../tasks/task';
 import { Worker } from '../tasks/worker';
@@ -94,4 +94,19 @@ it.each<[unknown, RunTaskOptions, string]>([
   [{}, { attempt: 1.5 }, 'CONFIG_INVALID'],
 ])('refuses %j with %j, which no client or worker would take', async (body, options, code) => {
   await expect(runTask(() => undefined, body as object, options)).rejects.toMatchObject({ code });
+});
+
+it('shows where a task that was postponed waits, and until when', async () => {
+  const postponing = () => {
+    throw new PostponeTask(90_000, 'Order 7 is locked.', { code: 'LOCKED' });
+  };
+  const { outcome, movedTo } = await runTask(postponing, {}, { attempt: 2 });
+  expect(outcome).toEqual({
+    kind: 'postponed',
+    delayMs: 90_000,
+    reason: { code: 'LOCKED', message: 'Order 7 is locked.' },
+  });
+  expect(movedTo).toMatchObject({ queue: 'tasks.delay.60000', headers: { 'x-attempt': 2, 'x-postponed-ms': 90_000 } });
+  const limited = await runTask(postponing, {}, { postpone: { maxTotalMs: 60_000 } });
+  expect(limited.outcome).toMatchObject({ kind: 'retry', failure: { code: 'POSTPONED_TOO_LONG' } });
 });

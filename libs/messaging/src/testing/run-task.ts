@@ -1,16 +1,19 @@
 import type { Message } from 'amqplib';
+import { longestTaskMs } from '../broker/ack-timeout';
 import type { ClientEvents } from '../broker/events';
 import { Publisher } from '../broker/publisher';
-import { deadQueueOf, declareTaskTopology, retryQueueOf } from '../broker/topology';
+import { deadQueueOf, declareTaskTopology, retryQueueOf, waitingQueueOf } from '../broker/topology';
 import { ConfigError } from '../errors';
 import { Events } from '../events';
 import { HEADER } from '../headers';
-import { encodeTask, isJsonObject, type PutOptions } from '../tasks/codec';
+import { encodeTask, isJsonObject } from '../tasks/codec';
 import { execute } from '../tasks/execution';
 import { resolveWorker, type WorkerOptions, type WorkerRules } from '../tasks/options';
 import type { Outcome } from '../tasks/outcome';
+import type { PutOptions } from '../tasks/put-options';
 import { Settlement } from '../tasks/settlement';
 import { Slot } from '../tasks/slots';
+import type { LogLine } from '../tasks/task-log';
 import type { JsonObject, Task } from '../tasks/task';
 import { Worker } from '../tasks/worker';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
@@ -18,7 +21,7 @@ import { MemoryBroker, type QueuedMessage } from './memory-broker';
 /** What executes tasks: a function, or a Worker, of which only the handler is asked. */
 export type Handler<Body> = ((task: Task<Body>) => unknown) | { handler(task: Task<Body>): unknown };
 
-type RuleName = 'maxAttempts' | 'retryDelaysMs' | 'handlerTimeoutMs' | 'maxPayloadBytes';
+type RuleName = 'maxAttempts' | 'postpone' | 'retryDelaysMs' | 'handlerTimeoutMs' | 'maxPayloadBytes';
 
 /** Of a worker's rules, the default is what the given Worker has; for a function, what a Worker has by default. */
 export interface RunTaskOptions extends Pick<WorkerOptions, RuleName> {
@@ -30,6 +33,7 @@ export interface RunTaskOptions extends Pick<WorkerOptions, RuleName> {
   attempt?: number;
   traceparent?: string;
   headers?: PutOptions['headers'];
+  tags?: PutOptions['tags'];
   /** Default: that of the given Worker; `tasks` for a function. */
   queueName?: string;
 }
@@ -39,7 +43,9 @@ export interface RunResult {
   outcome: Outcome;
   id: string;
   durationMs: number;
-  /** Of `retry` and `dead`: where the task is now, and with which headers. */
+  /** What the handler has said by `task.log`, the last 50 lines. */
+  log: readonly LogLine[];
+  /** Of `retry`, `postponed` and `dead`: where the task is now, and with which headers. */
   movedTo: (QueuedMessage & { queue: string }) | undefined;
 }
 
@@ -60,7 +66,7 @@ export async function runTask<Body extends object = JsonObject>(
   body: Body & { type?: string },
   options: RunTaskOptions = {},
 ): Promise<RunResult> {
-  const { id, type = typeFor(body), attempt = 1, traceparent, headers: given, ...own } = options;
+  const { id, type = typeFor(body), attempt = 1, traceparent, headers: given, tags, ...own } = options;
   if (!(Number.isSafeInteger(attempt) && attempt >= 1))
     throw new ConfigError('runTask options', [`attempt must be a whole number, 1 or more, not ${attempt}`]);
   const broker = new MemoryBroker();
@@ -68,7 +74,12 @@ export async function runTask<Body extends object = JsonObject>(
   const rules = { queueName: 'tasks', ...(handler instanceof Worker && optionsOf(handler.rules)), ...own };
   const worker = resolveWorker({ ...rules, connections });
   const { queueName, policy, maxPayloadBytes, handlerTimeoutMs, publishTimeoutMs, retryDelaysMs } = worker;
-  const encoded = encodeTask(body, { id, type, traceparent, headers: given }, maxPayloadBytes, broker.clock.nowMs());
+  const encoded = encodeTask(
+    body,
+    { id, type, traceparent, headers: given, tags },
+    maxPayloadBytes,
+    broker.clock.nowMs(),
+  );
   const nothing = () => undefined;
   const use = { mode: 'declare', onMismatch: nothing } as const;
   await declareTaskTopology(connections.consuming, queueName, retryDelaysMs, use, true);
@@ -85,11 +96,21 @@ export async function runTask<Body extends object = JsonObject>(
   const settlement = new Settlement(publisher, queueName, broker.clock, nothing);
   const run = (task: Task) =>
     typeof handler === 'function' ? handler(task as Task<Body>) : handler.handler(task as Task<Body>);
-  const context = { queueName, policy, handlerTimeoutMs, runnerOf: () => ({ run }), onStart: nothing };
+  const { clock } = broker;
+  const longestTimeoutMs = () => longestTaskMs(handlerTimeoutMs);
+  const context = {
+    queueName,
+    policy,
+    handlerTimeoutMs,
+    longestTimeoutMs,
+    clock,
+    runnerOf: () => ({ run }),
+    onStart: nothing,
+  };
   const execution = await execute(message, context, new Slot());
-  const { identity, outcome, durationMs } = execution;
+  const { identity, outcome, durationMs, log = [] } = execution;
   await settlement.settle({ message, channel, lost: new AbortController().signal }, identity, outcome, execution);
-  const result = { outcome, id: identity.id, durationMs, movedTo: movedTo(broker, queueName, outcome) };
+  const result = { outcome, id: identity.id, durationMs, log, movedTo: movedTo(broker, queueName, outcome) };
   await publisher.close(0);
   await connections.close();
   return result;
@@ -97,7 +118,8 @@ export async function runTask<Body extends object = JsonObject>(
 
 function optionsOf(rules: WorkerRules): Required<Pick<WorkerOptions, RuleName | 'queueName'>> {
   const { queueName, policy, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes } = rules;
-  return { queueName, maxAttempts: policy.maxAttempts, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes };
+  const { maxAttempts, postpone } = policy;
+  return { queueName, maxAttempts, postpone, retryDelaysMs, handlerTimeoutMs, maxPayloadBytes };
 }
 
 /** Undefined when the body says it itself. */
@@ -106,8 +128,21 @@ function typeFor(body: unknown): string | undefined {
 }
 
 function movedTo(broker: MemoryBroker, queueName: string, outcome: Outcome): RunResult['movedTo'] {
-  if (outcome.kind !== 'retry' && outcome.kind !== 'dead') return undefined;
-  const queue = outcome.kind === 'retry' ? retryQueueOf(queueName, outcome.levelMs) : deadQueueOf(queueName);
-  const [message] = broker.messages(queue);
-  return message && { ...message, queue };
+  const queue = queueOf(queueName, outcome);
+  const [message] = queue === undefined ? [] : broker.messages(queue);
+  return message && queue !== undefined ? { ...message, queue } : undefined;
+}
+
+function queueOf(queueName: string, outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case 'retry':
+      return retryQueueOf(queueName, outcome.levelMs);
+    case 'postponed':
+      return waitingQueueOf(queueName, outcome.delayMs);
+    case 'dead':
+      return deadQueueOf(queueName);
+    case 'success':
+    case 'released':
+      return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { BadRequestException, HttpException, UnprocessableEntityException } from '@nestjs/common';
-import { DiscardTask, RetryTask } from '../../errors';
+import { DiscardTask, PostponeTask, RetryTask } from '../../errors';
 import { HandlerCall } from './handler-call';
 
 const first = new Error('the reason');
@@ -32,7 +32,7 @@ describe('a call of a handler', () => {
     expect(call.failure(undefined)).toEqual({ error: undefined });
   });
 
-  it.each([[new DiscardTask('closed')], [new RetryTask('later')]])(
+  it.each([[new DiscardTask('closed')], [new RetryTask('later')], [new PostponeTask(1_000)]])(
     'goes on as a filter decides with %s, which keeps the reason as its cause',
     (decision) => {
       expect(failedCall().failure({ error: decision })).toEqual({ error: decision });

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { DiscardTask, RetryTask } from '../../errors';
+import { DiscardTask, PostponeTask, RetryTask } from '../../errors';
 import { noteHeld } from '../../tasks/execution';
 import type { Task } from '../../tasks/task';
 
@@ -49,18 +49,22 @@ export class HandlerCall {
   }
 
   /**
-   * Why the attempt has failed; undefined when it has not. Filters may decide what follows, with a DiscardTask or a
-   * RetryTask, but neither hide the failure nor its reason.
+   * Why the attempt has failed; undefined when it has not. Filters may decide what follows, with a DiscardTask, a
+   * RetryTask or a PostponeTask, but neither hide the failure nor its reason.
    * @param filtered what the call ended with, behind the filters.
    */
   failure(filtered: Thrown | undefined): Thrown | undefined {
     const { first } = this;
     if (!first || !filtered) return first ?? filtered;
     const { error } = filtered;
-    if (!(error instanceof DiscardTask || error instanceof RetryTask)) return first;
+    if (!decidesItself(error)) return first;
     if (error !== first.error) error.cause ??= first.error;
     return filtered;
   }
+}
+
+function decidesItself(error: unknown): error is Error {
+  return error instanceof DiscardTask || error instanceof RetryTask || error instanceof PostponeTask;
 }
 
 /** What the application's own ValidationPipe throws: another attempt would read the same payload. */

@@ -134,7 +134,7 @@ export class Handlers {
     this.filtered.add(what);
     const message =
       `An exception filter answered the failure of ${what} with another error, which changes nothing ` +
-      `(${describeError(filtered).message}). Filters may throw DiscardTask or RetryTask; those for HTTP should pass on what is not of HTTP.`;
+      `(${describeError(filtered).message}). Filters may throw DiscardTask, RetryTask or PostponeTask; those for HTTP should pass on what is not of HTTP.`;
     events.emit('problem', new MercuryError('FILTER_FAILED', message, { cause: filtered }));
   }
 }

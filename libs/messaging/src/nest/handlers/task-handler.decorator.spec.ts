@@ -26,7 +26,8 @@ import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
 import { FakeLink } from '../../../../../test/support/fake-link';
 import { Connection } from '../../broker/connection';
-import { DiscardTask, RetryTask } from '../../errors';
+import { DiscardTask, PostponeTask, RetryTask } from '../../errors';
+import { systemClock } from '../../clock';
 import { execute, type TaskRunner } from '../../tasks/execution';
 import type { Outcome } from '../../tasks/outcome';
 import { Slot } from '../../tasks/slots';
@@ -68,6 +69,16 @@ class Greetings {
   @TaskHandler('fail', { timeoutMs: 5_000 })
   fail(@Payload() { discard }: { discard?: boolean }): void {
     throw discard ? new DiscardTask('Gone.', { code: 'GONE' }) : new Error('broken');
+  }
+
+  @TaskHandler('locked.always', { postpone: { maxCount: 0 } })
+  lockedAlways(): void {
+    this.locked();
+  }
+
+  @TaskHandler('locked')
+  locked(): void {
+    throw new PostponeTask(60_000, 'Order 7 is locked.', { code: 'LOCKED' });
   }
 
   @TaskHandler('archive', { timeoutMs: 3_600_000 })
@@ -234,8 +245,9 @@ const runnerOf = (type: string) => (transport as unknown as Lookup).runnerOf(typ
 async function outcomeOf(body: object): Promise<Outcome> {
   const content = Buffer.from(JSON.stringify(body));
   const message = { content, fields: {}, properties: { messageId: 'order-1' } } as unknown as Message;
-  const policy = { maxAttempts: 2, delaysMs: [1_000] };
-  const context = { queueName: 'tasks', policy, handlerTimeoutMs: 1_000, runnerOf, onStart: () => undefined };
+  const policy = { maxAttempts: 2, delaysMs: [1_000], postpone: { maxCount: 1, maxTotalMs: 60_000 } };
+  const times = { handlerTimeoutMs: 1_000, longestTimeoutMs: () => 1_000, clock: systemClock };
+  const context = { queueName: 'tasks', policy, ...times, runnerOf, onStart: () => undefined };
   return (await execute(message, context, new Slot())).outcome;
 }
 
@@ -280,6 +292,12 @@ describe('@TaskHandler', () => {
     expect(await outcomeOf({ type: 'observe' })).toEqual({ kind: 'success' });
   });
 
+  it('may postpone a task, as often as its options allow', async () => {
+    const reason = { code: 'LOCKED', message: 'Order 7 is locked.' };
+    expect(await outcomeOf({ type: 'locked' })).toEqual({ kind: 'postponed', delayMs: 60_000, reason });
+    expect(await outcomeOf({ type: 'locked.always' })).toMatchObject({ failure: { code: 'POSTPONED_TOO_LONG' } });
+  });
+
   it('carries its own time limit', () => {
     expect(runnerOf('fail')?.timeoutMs).toBe(5_000);
     expect(runnerOf('greet')).not.toHaveProperty('timeoutMs');
@@ -296,7 +314,7 @@ describe('@TaskHandler', () => {
     expect(transport.types).toEqual(expect.arrayContaining(['archive', 'fail', 'greet', 'observe']));
     for (const type of ofOthers) {
       expect(transport.types).not.toContain(type);
-      expect(await outcomeOf({ type })).toMatchObject({ kind: 'dead', failure: { code: 'UNKNOWN_TYPE' } });
+      expect(await outcomeOf({ type })).toMatchObject({ kind: 'retry', failure: { code: 'UNKNOWN_TYPE' } });
     }
   });
 

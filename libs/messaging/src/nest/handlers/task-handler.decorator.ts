@@ -19,9 +19,9 @@ export type HandlerDecorator<Payload> = <Method extends (payload: Payload, ...ot
  * the payload, validated when its type is a class with class-validator decorators; `@Ctx()` gives it the TaskContext. Guards, pipes,
  * interceptors and exception filters work as on any Nest handler.
  *
- * Return: success. Throw `DiscardTask`: dead letter now. Throw `RetryTask` or anything else: another attempt, as long
- * as there are any. A payload that fails validation is a dead letter at once, code `INVALID_PAYLOAD`. An exception filter
- * may throw `DiscardTask` or `RetryTask` to decide what follows a failure; whatever else it does, the attempt has failed. An
+ * Return: success. Throw `DiscardTask`: dead letter now. Throw `PostponeTask`: later, and no attempt. Throw `RetryTask` or anything
+ * else: another attempt, as long as there are any. A payload that fails validation is a dead letter at once, code `INVALID_PAYLOAD`. An
+ * exception filter may throw `DiscardTask`, `RetryTask` or `PostponeTask` to decide what follows a failure; whatever else it does, the attempt has failed. An
  * interceptor that answers without calling the handler has done the task's work: that is a success.
  */
 export function TaskHandler(type: string, options?: TaskHandlerOptions): MethodDecorator;

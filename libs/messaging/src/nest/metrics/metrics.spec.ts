@@ -26,6 +26,19 @@ async function samplesOf(name: string): Promise<string[]> {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 }
 
+/** What a skipped task has beside what is counted. */
+const rest = {
+  attempt: 1,
+  maxAttempts: 6,
+  isLastAttempt: false,
+  tags: [],
+  body: {},
+  enqueuedAtMs: 1,
+  headers: {},
+  signal: new AbortController().signal,
+  log: () => undefined,
+};
+
 describe('of a publisher', () => {
   it('count the publishes by outcome', async () => {
     const events = new Events<ClientEvents>();
@@ -106,8 +119,7 @@ describe('of a worker', () => {
 
   it('count the tasks that were skipped, and not as attempts', async () => {
     const { id, type, queue } = attempt;
-    const { signal } = new AbortController();
-    worker.events.emit('skipped', { id, type, queue, attempt: 1, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    worker.events.emit('skipped', { id, type, queue, ...rest });
     expect(await samplesOf('mercury_tasks_skipped_total')).toEqual(['mercury_tasks_skipped_total{type="report"} 1']);
     expect(await samplesOf('mercury_task_attempts_total')).toEqual([]);
   });
@@ -119,8 +131,7 @@ describe('of a worker', () => {
       }
     }
     const { id, queue } = attempt;
-    const { signal } = new AbortController();
-    worker.events.emit('skipped', { id, type: 'z', queue, attempt: 1, body: {}, enqueuedAtMs: 1, headers: {}, signal });
+    worker.events.emit('skipped', { id, type: 'z', queue, ...rest });
     expect(await samplesOf('mercury_task_attempts_total')).toEqual([
       'mercury_task_attempts_total{type="other",outcome="retry"} 3',
       'mercury_task_attempts_total{type="other",outcome="dead"} 3',

@@ -82,7 +82,11 @@ export class Metrics {
     this.gauge('mercury_tasks_running', 'Tasks that run now.', queue, () => worker.runningCount);
     this.gauge('mercury_worker_capacity', 'Most tasks at once.', queue, () => worker.capacity);
     const labels = ['type', 'outcome'];
-    const attempts = this.counter('mercury_task_attempts_total', 'Attempts by task type and outcome.', labels);
+    const attempts = this.counter(
+      'mercury_task_attempts_total',
+      'Executions by task type and outcome: success, retry, postponed, dead.',
+      labels,
+    );
     const seconds = this.histogram('mercury_task_duration_seconds', 'Time of the handler.', labels);
     const again = 'Tasks that came again after they had succeeded, and were not executed.';
     const skipped = this.counter('mercury_tasks_skipped_total', again, ['type']);

@@ -33,5 +33,6 @@ export function schedulerOptionsOf(options: MessagingModuleOptions, connections:
 }
 
 export function loggerOptionsOf(options: MessagingModuleOptions, connections: Connections): EventBusOptions {
-  return { name: options.loggerName ?? DEFAULT_LOGGER, connections };
+  const { loggerName = DEFAULT_LOGGER, topology = 'declare' } = options;
+  return { name: loggerName, topology, connections };
 }

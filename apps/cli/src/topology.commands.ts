@@ -76,7 +76,7 @@ export function addTopologyCommands(
       const rows = differences.map(({ kind, name, text }) => [kind, printable(name), printable(text ?? 'missing')]);
       if (output === 'json') print(jsonOf({ differences }));
       else if (rows.length > 0) print(tableOf(['KIND', 'NAME', 'DIFFERENCE'], rows));
-      say(`${differences.length} differences; bindings cannot be compared: apply makes them`);
+      say(`Differences: ${differences.length}. Bindings cannot be compared: apply makes them`);
       end(differences.length === 0 ? EXIT.ok : EXIT.differs);
     });
 }

@@ -12,7 +12,7 @@ export class BusListener extends Logger implements OnApplicationShutdown {
     environment: LoggerEnvironment,
     @Inject(SINKS) private readonly sinks: Sink[],
   ) {
-    super({ connections, name: environment.LOGGER_NAME });
+    super({ connections, name: environment.LOGGER_NAME, topology: environment.TOPOLOGY });
   }
 
   override handleInfo(data: JsonObject): Promise<void> {

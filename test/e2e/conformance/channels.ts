@@ -213,8 +213,11 @@ export function describeChannels(stage: Stage): void {
       expect(await refusalOf(other.bindQueue('conformance-no-such-queue', exchange, ''))).toBe(404);
     });
 
-    it('that only looks finds no queue that is not there', async () => {
-      expect(await refusalOf(channel.checkQueue('conformance-no-such-queue'))).toBe(404);
+    it('that only looks finds what is there, and no queue or exchange that is not', async () => {
+      const exchange = await stage.exchange(channel, 'topic');
+      await channel.checkExchange(exchange);
+      expect(await refusalOf(channel.checkExchange('conformance-no-such-exchange'))).toBe(404);
+      expect(await refusalOf((await stage.channel()).checkQueue('conformance-no-such-queue'))).toBe(404);
     });
 
     it('of an exclusive queue keeps other connections away, and ends with its own', async () => {

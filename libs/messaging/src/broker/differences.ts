@@ -31,8 +31,9 @@ export async function absentOf(connection: Connection, { exchanges, queues }: De
     if (hidden.has(`${place.kind} ${place.name}`)) return;
     const refusal = await channels.refusalOf(ask);
     if (refusal?.code === 403) hidden.add(`${place.kind} ${place.name}`);
-    else if (refusal && refusal.code !== 404) throw refusal;
-    else if (refusal) absent.push(place);
+    else if (refusal?.code === 404) absent.push(place);
+    // 405: it is there, and exclusive to somebody else, which is told when it is compared.
+    else if (refusal && refusal.code !== 405) throw refusal;
   };
   for (const { name } of exchanges) await look({ kind: 'exchange', name }, (on) => on.checkExchange(name));
   for (const { name } of queues) await look({ kind: 'queue', name }, (on) => on.checkQueue(name));

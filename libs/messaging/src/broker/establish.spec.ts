@@ -141,6 +141,16 @@ describe("topology 'check'", () => {
     expect(new Set(problems)).toEqual(new Set(['BROKER_TOPOLOGY_MISMATCH']));
   });
 
+  it('refuses a queue that somebody else has for himself', async () => {
+    const other = await broker.connect().consuming.openChannel();
+    await other.assertQueue('reports.dead', { exclusive: true, durable: false });
+    await apply().catch(() => undefined);
+    await expect(worker('check').start()).rejects.toMatchObject({
+      code: 'BROKER_TOPOLOGY_MISMATCH',
+      message: expect.stringContaining('Queue "reports.dead" exists') as unknown,
+    });
+  });
+
   it('needs no right to declare, and tries but once', async () => {
     await apply();
     const refused = Object.assign(new Error("403 ACCESS_REFUSED - configure access to queue 'reports'"), { code: 403 });

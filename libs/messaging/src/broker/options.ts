@@ -5,10 +5,10 @@ import { isOfAnotherCopy } from './copy';
 import type { MakeLink } from './link';
 import { checkTls, type TlsOptions } from './tls';
 
-const MODES = ['declare', 'check', 'none'] as const;
+export const TOPOLOGY_MODES = ['declare', 'check', 'none'] as const;
 
 /** Who sees to exchanges, queues and bindings. */
-export type TopologyMode = (typeof MODES)[number];
+export type TopologyMode = (typeof TOPOLOGY_MODES)[number];
 
 /** Where the broker is: a URL (or several, for a cluster), or connections that somebody else owns. */
 export interface BrokerOptions {
@@ -47,7 +47,7 @@ const TWO_COPIES =
 /** What is wrong is added to `problems`. */
 export function checkBroker(options: BrokerOptions, problems: string[]): ResolvedBroker {
   const { connections, topology = 'declare' } = options;
-  if (!MODES.includes(topology)) problems.push(`topology must be one of ${MODES.join(', ')}`);
+  if (!TOPOLOGY_MODES.includes(topology)) problems.push(`topology must be one of ${TOPOLOGY_MODES.join(', ')}`);
   if (connections && isOfAnotherCopy(connections)) problems.push(TWO_COPIES);
   if (connections) return { urls: [], tls: undefined, link: undefined, connections, topology };
   const given: readonly unknown[] = Array.isArray(options.rabbitUrl) ? options.rabbitUrl : [options.rabbitUrl];

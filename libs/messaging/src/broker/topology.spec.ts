@@ -28,6 +28,9 @@ class FakeBroker {
   readonly queues = new Map<string, Queue>();
   readonly bindings: string[] = [];
   openChannels = 0;
+  openedChannels = 0;
+  /** So often each exchange was declared. */
+  readonly exchangesDeclared: string[] = [];
   mostOpenChannels = 0;
   /** So often each was declared, and whether ever twice at once. */
   readonly declared = new Map<string, number>();
@@ -36,10 +39,12 @@ class FakeBroker {
 
   readonly createConfirmChannel = async () => {
     this.openChannels += 1;
+    this.openedChannels += 1;
     this.mostOpenChannels = Math.max(this.mostOpenChannels, this.openChannels);
     let open = true;
     const channel = Object.assign(new EventEmitter(), {
       assertExchange: async (name: string, type: string, options: Options.AssertExchange) => {
+        this.exchangesDeclared.push(name);
         this.exchanges.set(name, { type, ...options });
       },
       assertQueue: async (name: string, options: Options.AssertQueue) => {
@@ -133,6 +138,20 @@ describe('declareTaskTopology', () => {
     // And again for who comes later: it may be gone.
     await declare();
     expect(broker.declared.get('reports')).toBe(2);
+  });
+
+  it('declares what all queues share once for thirty of them, and needs five channels for each', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `queue-${index}`);
+    const delaysMs = [1_000, 10_000, 60_000, 600_000, 3_600_000];
+    const [publishing, consuming] = [connect(), connect()];
+    const both = names.flatMap((name) =>
+      [publishing, consuming].map((connection) => declareTaskTopology(connection, name, delaysMs, use())),
+    );
+    await Promise.all(both);
+    expect([...broker.declared.values()]).toEqual(Array<number>(30 * 9 + 1).fill(1));
+    expect(broker.exchangesDeclared).toHaveLength(4);
+    expect(broker.openedChannels).toBeLessThanOrEqual(30 * 5 + 3);
+    expect(broker.openChannels).toBe(0);
   });
 
   it('declares one queue never twice at once, also for those that have not all queues in common', async () => {

@@ -63,7 +63,7 @@ export class Logger {
 
   /**
    * Subscribes to both levels with a temporary queue of its own. Resolves once events arrive; comes back by itself.
-   * @throws BrokerError `BROKER_ACCESS_REFUSED`, `BROKER_TOPOLOGY_MISMATCH` (the exchange exists with another type).
+   * @throws BrokerError `BROKER_ACCESS_REFUSED`, `BROKER_TOPOLOGY_MISMATCH` (the exchange exists with another type), `BROKER_TOPOLOGY_MISSING` (with topology `check`).
    */
   async start(): Promise<void> {
     this.bus.start();

@@ -39,6 +39,7 @@ describe('readEnvironment', () => {
     PORT: 3_000,
     QUEUE_NAME: 'tasks',
     LOGGER_NAME: 'logs',
+    TOPOLOGY: 'declare',
     RETRY_DELAYS_MS: [1_000, 10_000, 60_000, 600_000, 3_600_000],
     IDEMPOTENCY_TTL_MS: 86_400_000,
     SIZES: [1],
@@ -66,6 +67,7 @@ describe('readEnvironment', () => {
   it.each<[string, string[]]>([
     ['RABBITMQ_URL', ['localhost', 'http://localhost', 'amqp://', 'amqp://a b']],
     ['PORT', ['-1', '65536', '80.5', 'http', '3000x']],
+    ['TOPOLOGY', ['passive', 'Check']],
     ['QUEUE_NAME', ['x'.repeat(201), 'tasks.dead', 'a\nb']],
     ['RETRY_DELAYS_MS', [Array.from({ length: 21 }, (_, index) => index + 1).join()]],
     ['LOGGER_NAME', ['x'.repeat(201)]],
@@ -120,7 +122,11 @@ describe('readEnvironment', () => {
         passphrase,
         serverName: 'broker.test',
       };
-      expect(brokerOptionsOf(readEnvironment(AppEnvironment, source))).toEqual({ rabbitUrl: secure.RABBITMQ_URL, tls });
+      expect(brokerOptionsOf(readEnvironment(AppEnvironment, source))).toEqual({
+        rabbitUrl: secure.RABBITMQ_URL,
+        topology: 'declare',
+        tls,
+      });
     });
 
     it.each<[string, () => NodeJS.ProcessEnv, RegExp[]]>([

@@ -14,6 +14,7 @@ import {
   type ValidationOptions,
 } from 'class-validator';
 import { readBrokerUrl } from '../broker/broker-url';
+import { TOPOLOGY_MODES, type TopologyMode } from '../broker/options';
 import { checkTls, readTls, tlsFrom, type TlsOptions } from '../broker/tls';
 import { nameProblem, queueNameProblem } from '../checks';
 import { ConfigError } from '../errors';
@@ -71,6 +72,10 @@ export class Environment {
   @IsBrokerName(nameProblem)
   LOGGER_NAME = 'logs';
 
+  /** Who declares exchanges, queues and bindings. */
+  @IsIn(TOPOLOGY_MODES)
+  TOPOLOGY: TopologyMode = 'declare';
+
   @WholeNumbers()
   @IsInt({ each: true, message: 'RETRY_DELAYS_MS must be whole numbers of milliseconds, separated by commas' })
   @Min(1, { each: true, message: 'RETRY_DELAYS_MS must be 1 or more' })
@@ -115,10 +120,14 @@ export function readEnvironment<T extends object>(
   return environment;
 }
 
-/** Where the broker is, as options of the module: the URL, and how its TLS is trusted. */
-export function brokerOptionsOf(environment: Environment): { rabbitUrl: string; tls?: TlsOptions } {
+/** Where the broker is, as options of the module: the URL, how its TLS is trusted, and who declares there. */
+export function brokerOptionsOf(environment: Environment): {
+  rabbitUrl: string;
+  topology: TopologyMode;
+  tls?: TlsOptions;
+} {
   const tls = tlsFrom(environment);
-  return { rabbitUrl: environment.RABBITMQ_URL, ...(tls ? { tls } : {}) };
+  return { rabbitUrl: environment.RABBITMQ_URL, topology: environment.TOPOLOGY, ...(tls ? { tls } : {}) };
 }
 
 /** In the words of the environment, as those of the URL. */

@@ -118,6 +118,23 @@ it('an application that is closed puts no ticks any more, and leaves its schedul
   expect(broker.messages('reports').map(({ id }) => id)).toEqual(['nightly@2026-11-24T03:00:00.000Z']);
 });
 
+it("with topology 'check' nothing is declared, neither by its clients nor by its logger, and each says what is missing", async () => {
+  const broker = new MemoryBroker();
+  const options = { rabbitUrl: 'amqp://127.0.0.1:1', queueName: 'reports', topology: 'check' as const };
+  const testing = Test.createTestingModule({ imports: [MessagingModule.forRoot(options)] });
+  const compiled = await testing.overrideProvider(MessagingConnections).useValue(broker.connect()).compile();
+  const app = compiled.createNestApplication(new FastifyAdapter(), { logger: false });
+  await app.init();
+  const missing = { code: 'PUBLISH_NOT_SENT', cause: { code: 'BROKER_TOPOLOGY_MISSING' } };
+  const outcome = (work: Promise<unknown>) => work.catch((error: unknown) => error);
+  const outcomes = await Promise.all([
+    outcome(app.get(WorkerClient).put({ type: 'report' })),
+    outcome(app.get(Logger).info({})),
+  ]);
+  await app.close();
+  expect(outcomes).toMatchObject([missing, missing]);
+});
+
 it('a RecordingClient stands for the WorkerClient of a provider under test', async () => {
   const client = new RecordingClient();
   const testing = Test.createTestingModule({ providers: [Reports, { provide: WorkerClient, useValue: client }] });

@@ -146,7 +146,7 @@ export abstract class Worker<Body = JsonObject> {
    * Starts to consume. Resolves once it does; while the broker is away it keeps trying, so do not await it where the
    * program must go on without a broker.
    * @throws BrokerError `BROKER_ACCESS_REFUSED` (wrong user, password or vhost), `BROKER_TOPOLOGY_MISMATCH` (the queue
-   * exists and is no durable quorum queue). It goes on trying even then, until `stop`.
+   * exists and is no durable quorum queue), `BROKER_TOPOLOGY_MISSING` (with topology `check`). It goes on trying even then, until `stop`.
    * @throws MercuryError `STOPPED` after `stop`, or when that comes first.
    */
   start(): Promise<void> {

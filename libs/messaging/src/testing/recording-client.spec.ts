@@ -7,8 +7,14 @@ it('is a WorkerClient that remembers what was put, as a handler will get it', as
   const id = await client.put({ at: new Date(0), nothing: undefined }, { type: 'report' });
   await client.put({ type: 'later' }, { delayMs: 60_000, id: 'order-7' });
   expect(client.tasks).toEqual([
-    { id, type: 'report', body: { at: '1970-01-01T00:00:00.000Z' }, options: { type: 'report' } },
-    { id: 'order-7', type: 'later', body: { type: 'later' }, options: { delayMs: 60_000, id: 'order-7' } },
+    { id, queue: 'tasks', type: 'report', body: { at: '1970-01-01T00:00:00.000Z' }, options: { type: 'report' } },
+    {
+      id: 'order-7',
+      queue: 'tasks',
+      type: 'later',
+      body: { type: 'later' },
+      options: { delayMs: 60_000, id: 'order-7' },
+    },
   ]);
   expect(client.problem).toBeUndefined();
   await client.stop();

@@ -84,10 +84,10 @@ describe('TaskReports', () => {
     expect(bus.published).toEqual([['critical', { event: 'task.dead', ...about, ...failure }]]);
   });
 
-  it('writes of a retry in the log only', () => {
+  it('says nothing of a retry, of which the worker itself tells the log', () => {
     worker.events.emit('settled', attempt({ kind: 'retry', levelMs: 1_000, failure }));
     expect(bus.published).toEqual([]);
-    expect(warnings).toEqual([expect.objectContaining({ ...about, ...failure, inMs: 1_000 })]);
+    expect(warnings).toEqual([]);
   });
 
   it('writes of a postponement in the log only, where only who looks for it sees it', () => {

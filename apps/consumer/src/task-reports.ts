@@ -2,7 +2,7 @@ import { Injectable, Logger as NestLogger, type OnModuleInit } from '@nestjs/com
 import { Logger, type SettledAttempt } from '@mercury/messaging';
 import { HandlerWorker } from '@mercury/messaging/nest';
 
-/** Tells the event bus how tasks end: each finished one as `info`, each dead one as `critical`. */
+/** Tells the event bus how tasks end: each finished one as `info`, each dead one as `critical`. Failures are in the log by themselves. */
 @Injectable()
 export class TaskReports implements OnModuleInit {
   private readonly log = new NestLogger('Tasks');
@@ -27,18 +27,11 @@ export class TaskReports implements OnModuleInit {
       case 'success':
         this.log.debug({ msg: 'task succeeded', ...about });
         return this.send('info', { event: 'task.succeeded', ...about });
-      case 'retry':
-        return this.log.warn({
-          msg: 'task failed, will be tried again',
-          ...about,
-          inMs: outcome.levelMs,
-          ...outcome.failure,
-        });
       case 'postponed':
         return this.log.debug({ msg: 'task postponed', ...about, inMs: outcome.delayMs, ...outcome.reason });
       case 'dead':
-        this.log.error({ msg: 'task is dead', ...about, ...outcome.failure });
         return this.send('critical', { event: 'task.dead', ...about, ...outcome.failure });
+      case 'retry':
       case 'released':
         return;
     }

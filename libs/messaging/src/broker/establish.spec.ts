@@ -273,6 +273,6 @@ describe('the delay levels', () => {
     await broker.untilIdle();
     expect(broker.messages(delayQueueOf(queueName, 1_000))).toMatchObject([{ id: 'a' }]);
     expect(failing.problem).toBeUndefined();
-    expect(problems).toEqual([]);
+    expect(problems).toEqual(['TASK_RETRIED']);
   });
 });

@@ -200,7 +200,9 @@ export class MessagingModule
   }
 
   private tellProblemsOf(events: { on(name: 'problem', listener: (problem: MercuryError) => void): unknown }): void {
-    events.on('problem', (problem) => this.log.warn(problem.message));
+    events.on('problem', ({ code, message }) =>
+      code === 'TASK_DEAD' ? this.log.error(message) : this.log.warn(message),
+    );
   }
 
   /** Stopped while it still connects is no error. */

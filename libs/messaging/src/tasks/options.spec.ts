@@ -216,6 +216,7 @@ it('fills in the defaults', () => {
     },
     handlerTimeoutMs: 600_000,
     drainTimeoutMs: 25_000,
+    logs: true,
     keyStore: undefined,
     idempotencyTtlMs: 86_400_000,
   });

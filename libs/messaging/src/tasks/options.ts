@@ -46,6 +46,8 @@ export interface WorkerOptions extends WorkerClientOptions {
   handlerTimeoutMs?: number;
   /** How long `stop` waits for running handlers, in milliseconds. Default 25,000. */
   drainTimeoutMs?: number;
+  /** Whether each failure is told as a `problem`: `TASK_RETRIED`, `TASK_DEAD`. Default true. */
+  logs?: boolean;
   /** Where it is remembered which tasks have succeeded, so that none of them is executed again. Default: nowhere. */
   keyStore?: KeyStore;
   /** How long it is remembered, in milliseconds. Default 24 h, at most 366 days. */
@@ -64,6 +66,7 @@ export interface ResolvedWorker extends ResolvedClient {
   readonly policy: RetryPolicy;
   readonly handlerTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly logs: boolean;
   readonly keyStore: KeyStore | undefined;
   readonly idempotencyTtlMs: number;
 }
@@ -94,6 +97,7 @@ export function resolveWorker(options: WorkerOptions): ResolvedWorker {
     policy: { maxAttempts, delaysMs: client.retryDelaysMs, postpone },
     handlerTimeoutMs: timeout('handlerTimeoutMs', options.handlerTimeoutMs ?? DEFAULTS.handlerTimeoutMs, problems),
     drainTimeoutMs: timeout('drainTimeoutMs', options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs, problems),
+    logs: options.logs ?? true,
     keyStore: options.keyStore,
     idempotencyTtlMs: whole('idempotencyTtlMs', ttlMs, 1, LONGEST_TTL_MS, problems),
   };

@@ -14,6 +14,7 @@ import { Consuming, type ConsumingHost } from './consuming';
 import { DueTasks } from './due';
 import type { WorkerEvents } from './events';
 import { execute, type ExecutionContext, type TaskRunner } from './execution';
+import { failureLine } from './failure-line';
 import { LoopWatch } from './loop-watch';
 import { resolveWorker, type ResolvedWorker, type WorkerOptions, type WorkerRules } from './options';
 import type { Outcome } from './outcome';
@@ -25,6 +26,8 @@ import type { TaskSource } from './task-source';
 
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
+const SAID_AGAIN_MS = 60_000;
+
 /**
  * Executes the tasks of a queue, at most `capacity` at once. Extend it with a `handler`.
  *
@@ -60,6 +63,8 @@ export abstract class Worker<Body = JsonObject> {
     'The worker is not started.',
   );
   private onProblem: (problem: MercuryError) => void = () => undefined;
+  /** By their codes, what it has said of why it waits. */
+  private readonly saidAtMs = new Map<string, number>();
   private starting: Promise<void> | undefined;
   private running: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -73,16 +78,17 @@ export abstract class Worker<Body = JsonObject> {
     this.config = resolveWorker(options);
     const { publishTimeoutMs, queueName, keyStore, idempotencyTtlMs } = this.config;
     const onProblem = (problem: MercuryError) => this.events.emit('problem', problem);
-    this.broker = useConnections(this.config, `worker ${queueName}`, onProblem);
-    const publishEvents = new Events<ClientEvents>().on('problem', onProblem);
+    const onWait = (problem: MercuryError) => this.tellWait(problem);
+    this.broker = useConnections(this.config, `worker ${queueName}`, onWait);
+    const publishEvents = new Events<ClientEvents>().on('problem', onWait);
     const declare = (withDelays = false) => this.declare(withDelays);
     this.publisher = new Publisher(this.broker.connections.publishing, declare, publishTimeoutMs, publishEvents);
     const { clock } = this.broker;
-    this.settlement = new Settlement(this.publisher, queueName, clock, onProblem);
+    this.settlement = new Settlement(this.publisher, queueName, clock, onWait);
     this.slots = new Slots(this.config.capacity);
     this.consuming = new Consuming(this.consumingHost());
     this.suspects = new Suspects(queueName, this.suspectHost());
-    if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onProblem);
+    if (keyStore) this.completions = new Completions(keyStore, idempotencyTtlMs, this.leaving.signal, onWait);
     this.loop = new LoopWatch(() => this.broker.connections.consuming.heartbeatS, onProblem);
     this.context = {
       ...this.config,
@@ -98,7 +104,7 @@ export abstract class Worker<Body = JsonObject> {
     };
     const openChannel = () => this.broker.connections.consuming.openChannel();
     const { signal: leaving } = this.leaving;
-    this.due = new DueTasks(queueName, this.settlement, { leaving, clock, openChannel, declare, onProblem });
+    this.due = new DueTasks(queueName, this.settlement, { leaving, clock, openChannel, declare, onProblem: onWait });
   }
 
   /**
@@ -188,6 +194,14 @@ export abstract class Worker<Body = JsonObject> {
   private tell(problem: MercuryError): void {
     if (this.leaving.signal.aborted) return;
     this.onProblem(problem);
+    this.tellWait(problem);
+  }
+
+  /** While it waits for the same, once a minute is enough. */
+  private tellWait(problem: MercuryError): void {
+    const nowMs = performance.now();
+    if (nowMs - (this.saidAtMs.get(problem.code) ?? -Infinity) < SAID_AGAIN_MS) return;
+    this.saidAtMs.set(problem.code, nowMs);
     this.events.emit('problem', problem);
   }
 
@@ -204,6 +218,7 @@ export abstract class Worker<Body = JsonObject> {
       hasRoom: () => this.slots.runningCount < capacity,
       onReady: () => {
         this.currentProblem = undefined;
+        this.saidAtMs.clear();
         this.events.emit('ready');
       },
       onDelivery: (delivery) => this.take(delivery),
@@ -274,6 +289,8 @@ export abstract class Worker<Body = JsonObject> {
     const { durationMs, log } = run;
     const settled = { id, type, attempt, queue: this.queueName, outcome, durationMs };
     this.events.emit('settled', log ? { ...settled, log } : settled);
+    const failure = this.config.logs && failureLine(settled);
+    if (failure) this.events.emit('problem', failure);
   }
 
   private async drainAndClose(): Promise<void> {

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   Controller,
   Inject,
@@ -7,15 +8,18 @@ import {
   Module,
   Scope,
   UseGuards,
+  type CallHandler,
   type CanActivate,
   type ExecutionContext,
   type INestApplicationContext,
   type ModuleMetadata,
+  type NestInterceptor,
 } from '@nestjs/common';
-import { APP_GUARD, NestFactory, REQUEST } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, NestFactory, REQUEST } from '@nestjs/core';
 import { Ctx, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IsInt } from 'class-validator';
+import { Observable } from 'rxjs';
 import { TaskClient, WorkerClient, defineTask } from '../../index';
 import { MemoryBroker } from '../../testing';
 import { InjectQueue, MessagingModule, Queue, Queues, Schedule, TaskContext, TaskHandler } from '..';
@@ -301,6 +305,30 @@ describe('a handler', () => {
     await broker.untilIdle();
     expect(done.sort()).toEqual(['scoped {"number":1}', 'scoped {"number":2}']);
     expect(contexts).toEqual([expect.any(TaskContext), expect.any(TaskContext)]);
+  });
+
+  it('runs in the AsyncLocalStorage that an interceptor of the application has opened', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    @Injectable()
+    class Traced implements NestInterceptor {
+      intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+        const { id } = context.switchToRpc().getContext<TaskContext>().task;
+        return new Observable((subscriber) => storage.run(id, () => next.handle().subscribe(subscriber)));
+      }
+    }
+    @Injectable()
+    class Handler {
+      @TaskHandler('traced')
+      async handle(): Promise<void> {
+        await Promise.resolve();
+        done.push(`traced ${storage.getStore()}`);
+      }
+    }
+    const tracing = { provide: APP_INTERCEPTOR, useClass: Traced };
+    const app = await start({ imports: [connected()], providers: [Handler, tracing] });
+    for (const id of ['one', 'two']) await app.get(WorkerClient).put({}, { type: 'traced', id });
+    await broker.untilIdle();
+    expect(done.sort()).toEqual(['traced one', 'traced two']);
   });
 
   it('has the guards of the application that are made for each request', async () => {

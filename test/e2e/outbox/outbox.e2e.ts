@@ -1,5 +1,5 @@
 import { Client, Pool } from 'pg';
-import { MemoryKeyStore, type PutOptions, type WorkerClient } from '@mercury/messaging';
+import { InvalidMessageError, MemoryKeyStore, type PutOptions, type WorkerClient } from '@mercury/messaging';
 import { PostgresServer } from '../../../tools/postgres';
 import { gate, until } from '../../support/until';
 import { Workbench } from '../../support/workbench';
@@ -120,6 +120,15 @@ describe('an outbox', () => {
     await expect(relayOnce(pool, refusing)).rejects.toThrow('the queue is full');
     expect(await waiting()).toBe(1);
     expect(await relayOnce(pool, { put: async () => '' })).toBe(1);
+  });
+
+  it('sets aside what can never be put, with the reason, so that it holds up no other', async () => {
+    await order('COMMIT', 1);
+    const client = { put: async () => Promise.reject(new InvalidMessageError('TASK_TOO_LARGE', 'too large')) };
+    await expect(relayOnce(pool, client)).rejects.toMatchObject({ code: 'TASK_TOO_LARGE' });
+    expect(await relayOnce(pool, client)).toBe(0);
+    const { rows } = await pool.query('SELECT refused FROM outbox');
+    expect(rows).toEqual([{ refused: 'too large' }]);
   });
 });
 

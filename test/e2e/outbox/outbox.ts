@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { WorkerClient } from '@mercury/messaging';
+import { InvalidMessageError, type WorkerClient } from '@mercury/messaging';
 import type { ClientBase, Pool } from 'pg';
 
 export const OUTBOX_TABLE = `
@@ -7,7 +7,8 @@ export const OUTBOX_TABLE = `
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     position bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     type text NOT NULL,
-    body json NOT NULL
+    body json NOT NULL,
+    refused text
   )`;
 
 /** Puts a task with the transaction that this client is in: when that is committed, and not when it is rolled back. */
@@ -19,7 +20,7 @@ export async function putLater(client: ClientBase, type: string, body: object): 
 
 const ignore = () => undefined;
 
-/** Moves up to 100 tasks on: put with the row's id, and deleted after the confirm. Resolves to how many there were. */
+/** Moves up to 100 tasks on: put with the row's id, and deleted after the confirm. What can never be put is marked. Resolves to how many there were. */
 export async function relayOnce(pool: Pool, tasks: Pick<WorkerClient, 'put'>): Promise<number> {
   const client = await pool.connect();
   let isOver = false;
@@ -28,11 +29,15 @@ export async function relayOnce(pool: Pool, tasks: Pick<WorkerClient, 'put'>): P
   try {
     await client.query('BEGIN');
     const { rows } = await client.query<{ id: string; type: string; body: object }>(
-      'SELECT id, type, body FROM outbox ORDER BY position LIMIT 100 FOR UPDATE SKIP LOCKED',
+      'SELECT id, type, body FROM outbox WHERE refused IS NULL ORDER BY position LIMIT 100 FOR UPDATE SKIP LOCKED',
     );
     const puts = await Promise.allSettled(rows.map(({ id, type, body }) => tasks.put(body, { type, id })));
     const confirmed = rows.filter((_row, index) => puts[index]?.status === 'fulfilled').map(({ id }) => id);
     await client.query('DELETE FROM outbox WHERE id = ANY($1)', [confirmed]);
+    for (const [index, put] of puts.entries()) {
+      if (put.status === 'rejected' && put.reason instanceof InvalidMessageError)
+        await client.query('UPDATE outbox SET refused = $2 WHERE id = $1', [rows[index]?.id, put.reason.message]);
+    }
     await client.query('COMMIT');
     isOver = true;
     const failed = puts.find((put) => put.status === 'rejected');

@@ -38,6 +38,18 @@ describe('Readiness', () => {
     expect(JSON.stringify(readiness.check())).not.toContain('hunter2');
   });
 
+  it('watches nothing twice, and says nothing of what is not in use', () => {
+    const readiness = new Readiness();
+    const broken = { problem: { code: 'BROKER_UNREACHABLE', message: 'away' } };
+    let isInUse = false;
+    readiness.watch('mine', broken);
+    readiness.watchUnlessKnown('worker reports', broken);
+    readiness.watchUnlessKnown('client reports', { ...broken }, () => isInUse);
+    expect(readiness.check().map(({ name }) => name)).toEqual(['mine']);
+    isInUse = true;
+    expect(readiness.check().map(({ name }) => name)).toEqual(['mine', 'client reports']);
+  });
+
   it('is never ready once shutdown has begun, though everything still works', () => {
     readiness.watch('client', { problem: undefined });
     expect(readiness.isShuttingDown).toBe(false);

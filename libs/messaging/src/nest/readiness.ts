@@ -28,7 +28,7 @@ export class Readiness implements OnModuleDestroy {
 
   /**
    * The same, where nobody watches it by another name.
-   * @param isInUse as long as it is not, it works.
+   * @param isInUse as long as it is not, nothing is said of it.
    */
   watchUnlessKnown(name: string, watched: Watched, isInUse = () => true): void {
     const isKnown = [...this.watched.values()].some(({ what }) => what === watched);
@@ -46,8 +46,9 @@ export class Readiness implements OnModuleDestroy {
   }
 
   check(): ReadinessCheck[] {
-    const checks = [...this.watched].map(([name, { what, isInUse }]): ReadinessCheck => {
-      const problem = isInUse() ? what.problem : undefined;
+    const inUse = [...this.watched].filter(([, { isInUse }]) => isInUse());
+    const checks = inUse.map(([name, { what }]): ReadinessCheck => {
+      const { problem } = what;
       return problem ? { name, problem: { code: problem.code, message: problem.message } } : { name };
     });
     if (this.shuttingDown) {

@@ -28,21 +28,41 @@ if (recording) {
   });
 }
 
+const leftBy = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as LeftBehind;
+
+/** Of all versions at once: some of their tasks are delayed by ten seconds. */
+const executing = new Map<string, { worker: TestWorker; problems: string[] }>();
+const executors = new Used();
+const hosts: VirtualHost[] = [];
+
+beforeAll(async () => {
+  for (const file of recorded) {
+    const own = await VirtualHost.create();
+    hosts.push(own);
+    await bringBack(own, leftBy(file));
+    const worker = executors.add(new TestWorker(QUEUE_NAME, LEVELS_MS, () => undefined, { rabbitUrl: own.url }));
+    const problems: string[] = [];
+    worker.events.on('problem', ({ message }) => problems.push(message));
+    await worker.start();
+    executing.set(file, { worker, problems });
+  }
+});
+afterAll(async () => {
+  await executors.stop();
+  for (const own of hosts) await own.delete();
+});
+
 describe.each(recorded)('what the version of %s has left behind', (file) => {
   let left: LeftBehind;
-  const problems: string[] = [];
   const options = () => ({ rabbitUrl: host.url, queueName: QUEUE_NAME, retryDelaysMs: LEVELS_MS });
 
   beforeEach(async () => {
-    left = JSON.parse(readFileSync(join(folder, file), 'utf8')) as LeftBehind;
-    problems.length = 0;
+    left = leftBy(file);
     await bringBack(host, left);
   });
 
   it('is executed, each task once: what waits, what is to be tried again, and what is delayed', async () => {
-    const worker = used.add(new TestWorker(QUEUE_NAME, LEVELS_MS, () => undefined, { rabbitUrl: host.url }));
-    worker.events.on('problem', ({ message }) => problems.push(message));
-    await worker.start();
+    const { worker, problems } = executing.get(file)!;
     const beats = left.messages.filter(({ queue, properties }) => queue === QUEUE_NAME && properties.type === 'beat');
     const expected = [
       'delayed-1',

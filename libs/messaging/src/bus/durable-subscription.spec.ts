@@ -338,6 +338,11 @@ describe('a subscription that is given up', () => {
     expect(await publisher.removeSubscription('billing')).toEqual({ wasThere: false, events: 0, deadLetters: 0 });
   });
 
+  it('is not looked for by retry levels that cannot be', async () => {
+    const removal = publisher.removeSubscription('billing', { retryDelaysMs: [1_000, 0.5] });
+    await expect(removal).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
   it('is not removed while there is something in it, unless that is to be discarded', async () => {
     const { subscription } = await billing(() => Promise.reject(new DiscardTask('no')));
     await publish('order.paid', 1);

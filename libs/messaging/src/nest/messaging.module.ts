@@ -56,12 +56,7 @@ const PROVIDERS: Provider[] = [
   ofRoot(HandlerWorker, ({ worker }) => worker),
   ofRoot(DeadLetters, ({ deadLetters }) => deadLetters),
   ofRoot(Scheduler, ({ scheduler }) => scheduler),
-  {
-    provide: TaskClient,
-    inject: [Queues, MessagingConnections, MESSAGING_OPTIONS],
-    useFactory: (queues: Queues, connections: MessagingConnections, options: MessagingModuleOptions) =>
-      new RegisteredTaskClient(queues, connections, options),
-  },
+  { provide: TaskClient, useClass: RegisteredTaskClient },
   {
     provide: Logger,
     inject: [MESSAGING_OPTIONS, MessagingConnections],
@@ -127,6 +122,8 @@ export class MessagingModule
       for (const { events } of [worker, client, deadLetters, scheduler]) this.tellProblemsOf(events);
     }
     for (const { events } of this.buses.all) this.tellProblemsOf(events);
+    // Of queues that are not registered here it has clients of its own.
+    for (const client of this.instances()) if (client instanceof TaskClient) this.tellProblemsOf(client.events);
     if (this.options.handlers !== false) this.handlers.connect();
   }
 
@@ -234,7 +231,6 @@ function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imp
     imports,
     providers: [...options, ...PROVIDERS],
     exports: [
-      MESSAGING_OPTIONS,
       MessagingConnections,
       Queues,
       Buses,

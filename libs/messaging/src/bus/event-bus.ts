@@ -12,8 +12,8 @@ import { Sequence } from '../sequence';
 import { controllerForMany } from '../signals';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
-import type { Sendable } from '../tasks/payload';
 import { DEFAULTS } from '../tasks/options';
+import type { Sendable } from '../tasks/payload';
 import {
   WorkingSubscription,
   type DurableEvent,

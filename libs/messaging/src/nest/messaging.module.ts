@@ -31,8 +31,8 @@ import {
   type QueueAsyncOptions,
 } from './messaging.options';
 import { HandlerWorker } from './queues/handler-worker';
-import { QueueModule } from './queues/queue.module';
 import type { Queue, QueueOptions } from './queues/queue';
+import { QueueModule } from './queues/queue.module';
 import { Queues } from './queues/queues';
 import { RegisteredTaskClient } from './queues/registered-task-client';
 

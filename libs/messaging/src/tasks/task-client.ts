@@ -3,11 +3,11 @@ import type { ClientEvents } from '../broker/events';
 import { refuse } from '../checks';
 import { ConfigError, MercuryError, stopped } from '../errors';
 import { Events } from '../events';
-import type { PutAllOptions, PutCounts, PutItem, PutOutcome } from './put-all';
-import type { PutOptions } from './put-options';
 import type { TaskContract } from './contract';
 import { checkClient, type WorkerClientOptions } from './options';
 import type { Sendable } from './payload';
+import type { PutAllOptions, PutCounts, PutItem, PutOutcome } from './put-all';
+import type { PutOptions } from './put-options';
 import { WorkerClient } from './worker-client';
 
 /** As those of a WorkerClient; the queue is each contract's own. */

@@ -175,8 +175,7 @@ export class Settlement {
 
 /**
  * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
- * how it died. How often it was postponed counts anew, and it does not expire
- * any more. Not patient: somebody waits for the answer.
+ * how it died. How often it was postponed counts anew, and it does not expire any more. Not patient: somebody waits for the answer.
  */
 export function replayOf(
   message: Message,

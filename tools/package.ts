@@ -1,16 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join, normalize, relative } from 'node:path';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { ToolError, projectRoot } from './broker/project';
+import { pruneDeclarations } from './declarations';
 
 /**
  * `npm run package`: builds the packages that users install, and packs each into dist/packages. What npm publishes is what stands in
@@ -47,7 +39,10 @@ function build({ name, source, hasTypes, programs }: Package, log: (line: string
   run('npx', ['tsc', '-p', config, '--removeComments']);
   if (hasTypes) {
     run('npx', ['tsc', '-p', config, '--declaration', '--emitDeclarationOnly']);
-    removeUnreachable(folder, entriesOf(join(source, 'package.json')));
+    pruneDeclarations(
+      join(folder, 'dist'),
+      entriesOf(source).map((entry) => join(folder, entry)),
+    );
   }
   copyFileSync(join(source, 'package.json'), join(folder, 'package.json'));
   copyFileSync(join(source, 'README.md'), join(folder, 'README.md'));
@@ -63,32 +58,11 @@ function build({ name, source, hasTypes, programs }: Package, log: (line: string
   return join(out, filename);
 }
 
-function entriesOf(manifest: string): string[] {
-  const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: Record<string, { types?: string }> };
-  return Object.values(exports).flatMap(({ types }) => types ?? []);
-}
-
-/** `from './a'`, `import("./a")`, and `import './a'`. */
-const IMPORTS = /(?:from |import\()['"](\.[^'"]+)['"]|import ['"](\.[^'"]+)['"]/g;
-
-/** Declarations that no entry point leads to say nothing to anybody. */
-function removeUnreachable(folder: string, entries: readonly string[]): void {
-  const reachable = new Set<string>();
-  const visit = (file: string): void => {
-    if (reachable.has(file)) return;
-    reachable.add(file);
-    for (const [, from, bare] of readFileSync(file, 'utf8').matchAll(IMPORTS)) {
-      const specifier = from ?? bare ?? '';
-      const target = normalize(join(dirname(file), specifier));
-      const found = [`${target}.d.ts`, join(target, 'index.d.ts')].find(existsSync);
-      if (found) visit(found);
-    }
+function entriesOf(source: string): string[] {
+  const { exports } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as {
+    exports: Record<string, { types?: string }>;
   };
-  for (const entry of entries) visit(join(folder, entry));
-  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    const path = join(folder, file);
-    if (path.endsWith('.d.ts') && !reachable.has(path)) rmSync(path);
-  }
+  return Object.values(exports).flatMap(({ types }) => types ?? []);
 }
 
 function run(command: string, args: string[]): string {

@@ -6,12 +6,12 @@ import {
   DeadLetters,
   printable,
   timeMsOf,
-  tlsFrom,
   type DeadLetterFilter,
   type ReplayProgress,
 } from '@mercury/messaging';
+import { brokerOptions } from './broker-options';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
-import { jsonOf, tableOfLetters, textOfLetter } from './output';
+import { jsonOf, print, tableOfLetters, textOfLetter } from './output';
 
 interface CommonOptions {
   queue: string;
@@ -54,9 +54,7 @@ export function addDeadCommands(
   /** Does a command's work with the letters of its queue. */
   const withLetters = async (queueName: string, work: (letters: DeadLetters) => Promise<ExitCode>) => {
     await findBroker();
-    const tls = tlsFrom(process.env);
-    const rabbitUrl = process.env['RABBITMQ_URL'] || [];
-    const letters = new DeadLetters({ rabbitUrl, queueName, ...(tls ? { tls } : {}) });
+    const letters = new DeadLetters({ ...brokerOptions(), queueName });
     // What is wrong with the broker is told by the error that the command ends with.
     letters.events.on('problem', () => undefined);
     try {
@@ -223,8 +221,6 @@ function time(text: string): number {
   if (timeMs === undefined) throw new InvalidArgumentError('Write 2026-11-23T10:00:00Z, or milliseconds since 1970.');
   return timeMs;
 }
-
-const print = (text: string) => process.stdout.write(`${text}\n`);
 
 /** For people, beside what is printed for programs. */
 function say(text: string, sight?: { held: number; truncated: boolean }): void {

@@ -14,6 +14,11 @@ const NO_LINES = Object.fromEntries(
     .map((place) => [place, '']),
 );
 
+/** What a command was asked for. What is said beside it goes to stderr. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
 /** For other programs, which may print it again. */
 export function jsonOf(value: object): string {
   return escapeUnseen(JSON.stringify(value));

@@ -1,7 +1,8 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
-import { EventBus, printable, tlsFrom } from '@mercury/messaging';
+import { Option, type Command } from 'commander';
+import { EventBus, printable } from '@mercury/messaging';
+import { brokerOptions, retryDelays as levelsOf } from './broker-options';
 import { EXIT, type ExitCode } from './exit-codes';
-import { jsonOf } from './output';
+import { jsonOf, print } from './output';
 
 interface RemoveOptions {
   discard?: boolean;
@@ -22,19 +23,18 @@ export function addSubscriptionCommands(
     .command('remove <bus> <durable>')
     .description('Remove one that is given up, with all of its queues. Stop its replicas first.')
     .option('--discard', 'also when events or dead letters are in it: they are gone for good')
-    .option('--retry-delays <ms,…>', 'the retry levels that it had, if not those by default', delays)
+    .option('--retry-delays <ms,…>', 'the retry levels that it had, if not those by default', levelsOf)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .action(async (name: string, durable: string, { discard = false, retryDelays, output }: RemoveOptions) => {
       await findBroker();
-      const tls = tlsFrom(process.env);
-      const bus = new EventBus({ rabbitUrl: process.env['RABBITMQ_URL'] || [], name, ...(tls ? { tls } : {}) });
+      const bus = new EventBus({ ...brokerOptions(), name });
       // What is wrong with the broker is told by the error that the command ends with.
       bus.events.on('problem', () => undefined);
       signal.addEventListener('abort', () => void bus.stop());
       try {
         const levels = retryDelays === undefined ? {} : { retryDelaysMs: retryDelays };
         const removed = await bus.removeSubscription(durable, { discard, ...levels });
-        if (output === 'json') process.stdout.write(`${jsonOf(removed)}\n`);
+        if (output === 'json') print(jsonOf(removed));
         const { wasThere, events, deadLetters } = removed;
         const told = wasThere
           ? `Removed; discarded with it: ${events} events, ${deadLetters} dead letters.`
@@ -45,10 +45,4 @@ export function addSubscriptionCommands(
         await bus.stop();
       }
     });
-}
-
-function delays(text: string): number[] {
-  const values = text.split(',').map(Number);
-  if (values.every((value) => Number.isInteger(value) && value > 0)) return values;
-  throw new InvalidArgumentError('Write milliseconds, separated by commas: 1000,10000.');
 }

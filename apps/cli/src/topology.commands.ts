@@ -2,15 +2,14 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   applyTopology,
   printable,
-  tlsFrom,
   topologyDifferences,
   topologyOf,
-  type BrokerOptions,
   type BusTopologyOptions,
   type TopologyOptions,
 } from '@mercury/messaging';
+import { brokerOptions, retryDelays as levelsOf } from './broker-options';
 import { EXIT, UsageError, type ExitCode } from './exit-codes';
-import { jsonOf, tableOf } from './output';
+import { jsonOf, print, tableOf } from './output';
 import { rabbitDefinitions, tableOfDefinitions } from './topology-output';
 
 interface WhichOptions {
@@ -60,7 +59,7 @@ export function addTopologyCommands(
       const all = wanted(which);
       const { exchanges, queues, bindings } = topologyOf(all);
       await findBroker();
-      for (const { code, message } of await applyTopology(broker(), all)) say(`${code}: ${message}`);
+      for (const { code, message } of await applyTopology(brokerOptions(), all)) say(`${code}: ${message}`);
       say(`${exchanges.length} exchanges, ${queues.length} queues and ${bindings.length} bindings are there`);
       end(EXIT.ok);
     });
@@ -72,7 +71,7 @@ export function addTopologyCommands(
       const all = wanted(which);
       topologyOf(all);
       await findBroker();
-      const differences = await topologyDifferences(broker(), all);
+      const differences = await topologyDifferences(brokerOptions(), all);
       const rows = differences.map(({ kind, name, text }) => [kind, printable(name), printable(text ?? 'missing')]);
       if (output === 'json') print(jsonOf({ differences }));
       else if (rows.length > 0) print(tableOf(['KIND', 'NAME', 'DIFFERENCE'], rows));
@@ -84,7 +83,7 @@ export function addTopologyCommands(
 function withWhich(command: Command): Command {
   return command
     .option('-q, --queue <name>', 'a work queue; repeatable (default: QUEUE_NAME)', collected<string>(String), [])
-    .option('--retry-delays <ms,…>', 'the retry levels of these queues, in milliseconds', numbers)
+    .option('--retry-delays <ms,…>', 'the retry levels of these queues, in milliseconds', levelsOf)
     .option('--schedules', 'a Scheduler puts tasks on these queues')
     .option('--bus <name:kind>', 'an event bus; direct, fanout, topic or headers; repeatable', collected(bus), []);
 }
@@ -97,19 +96,8 @@ function wanted({ queue, retryDelays, schedules = false, bus: buses }: WhichOpti
   return { queues: names.map((queueName) => ({ queueName, schedules, ...delays })), buses };
 }
 
-function broker(): BrokerOptions {
-  const tls = tlsFrom(process.env);
-  return { rabbitUrl: process.env['RABBITMQ_URL'] || [], ...(tls ? { tls } : {}) };
-}
-
 function collected<Value>(read: (text: string) => Value): (text: string, before: Value[]) => Value[] {
   return (text, before) => [...before, read(text)];
-}
-
-function numbers(text: string): number[] {
-  const values = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
-  if (values.some((value) => Number.isNaN(value))) throw new InvalidArgumentError('Write 1000,60000.');
-  return values;
 }
 
 /** A name may have colons: the kind is behind the last one. */
@@ -120,5 +108,4 @@ function bus(text: string): BusTopologyOptions {
   return { name, kind: kind as NonNullable<BusTopologyOptions['kind']> };
 }
 
-const print = (text: string) => process.stdout.write(`${text}\n`);
 const say = (text: string) => process.stderr.write(`${printable(text)}.\n`);

@@ -1,7 +1,7 @@
-import { FakeLink } from '../../../test/support/fake-link';
 import { Logger as NestLogger } from '@nestjs/common';
 import { Connection, Logger, type Outcome, type SettledAttempt, Worker } from '@mercury/messaging';
 import type { HandlerWorker } from '@mercury/messaging/nest';
+import { FakeLink } from '../../../test/support/fake-link';
 import { TaskReports } from './task-reports';
 
 /** A connection that never comes: nothing here needs one. */

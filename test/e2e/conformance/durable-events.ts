@@ -12,8 +12,8 @@ import {
   type BusKind,
   type DurableEvent,
 } from '@mercury/messaging';
-import { LEVELS_MS } from './task-stage';
 import type { Stage } from './stage';
+import { LEVELS_MS } from './task-stage';
 
 /** Durable subscriptions, as their users see them. */
 export function describeDurableEvents(stage: Stage): void {

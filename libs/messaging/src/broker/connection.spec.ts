@@ -1,6 +1,7 @@
 import { EventEmitter, getEventListeners } from 'node:events';
 import { FakeLink } from '../../../../test/support/fake-link';
 import { BrokerError } from '../errors';
+import { controllerForMany } from '../signals';
 import { Connection, brokerOf, type Connections } from './connection';
 import { reportProblems, useConnections } from './connections';
 import type { ResolvedBroker } from './options';
@@ -110,7 +111,7 @@ describe('untilConnected', () => {
 
   it('leaves no listener behind, neither on the signal nor on the connection', async () => {
     const { emitter } = connection.events as unknown as { emitter: EventEmitter };
-    const [stays, aborts] = [new AbortController(), new AbortController()];
+    const [stays, aborts] = [controllerForMany(), controllerForMany()];
     for (let round = 0; round < 50; round++) void connection.untilConnected(stays.signal);
     for (let round = 0; round < 50; round++) connection.untilConnected(aborts.signal).catch(() => undefined);
     aborts.abort();

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import type { Clock } from '../clock';
 import { BrokerError } from '../errors';
 import { Events } from '../events';
+import { THIS_PROCESS } from '../this-process';
 import { addressesOf } from './broker-url';
 import { frameMaxOf } from './channel-inside';
 import { connectionProblem } from './connection-problem';
@@ -71,7 +71,7 @@ function socketOptions(purpose: string, tls: TlsOptions = {}): SocketOptions {
     keepAlive: true,
     timeout: CONNECT_TIMEOUT_MS,
     ...socketOptionsOf(tls),
-    clientProperties: { connection_name: `mercury ${purpose} ${hostname()}:${process.pid}` },
+    clientProperties: { connection_name: `mercury ${purpose} ${THIS_PROCESS}` },
   };
 }
 

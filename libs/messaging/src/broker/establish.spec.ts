@@ -1,11 +1,11 @@
 import { until } from '../../../../test/support/until';
-import { MemoryBroker } from '../testing/memory-broker';
-import { MemoryChannel } from '../testing/memory-channel';
 import { EventBus } from '../bus/event-bus';
 import type { BrokerError, MercuryError } from '../errors';
 import { Scheduler } from '../schedules/scheduler';
 import { Worker } from '../tasks/worker';
 import { WorkerClient } from '../tasks/worker-client';
+import { MemoryBroker } from '../testing/memory-broker';
+import { MemoryChannel } from '../testing/memory-channel';
 import type { Connections } from './connection';
 import type { TopologyMode } from './options';
 import { declareScheduleTopology, declareTaskTopology, delayQueueOf, retryQueueOf } from './topology';

@@ -1,6 +1,6 @@
 import { until } from '../../../../test/support/until';
 import { DeadLetters } from '../dead-letters/dead-letters';
-import { DiscardTask, type MercuryError } from '../errors';
+import { DiscardTask, PostponeTask, type MercuryError } from '../errors';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { MemoryBroker } from '../testing';
 import type { MemoryConnections } from '../testing/memory-connections';
@@ -94,6 +94,15 @@ describe('a durable subscription', () => {
     expect(heard).toMatchObject([{ key: 'order.paid', data: { n: 1, type: 'card' }, headers: { shop: 7 } }]);
     expect(heard[0]?.task).toMatchObject({ type: 'order.paid', attempt: 1, queue: 'shop.billing' });
     expect(heard[0]?.task.signal.aborted).toBe(false);
+  });
+
+  it('says nothing of failures, and postpones no more, where its options say so', async () => {
+    const later = () => Promise.reject(new PostponeTask(1_000));
+    await billing(later, { maxAttempts: 1, postpone: { maxCount: 1 }, logs: false });
+    await publish('order.paid', 1);
+    await broker.advance(2_000);
+    expect(broker.messages('shop.billing.dead')).toMatchObject([{ headers: { 'x-error-code': 'POSTPONED_TOO_LONG' } }]);
+    expect(problems).toEqual([]);
   });
 
   it('tries again after a retry level, with the same key, id and headers, then buries it', async () => {
@@ -327,6 +336,11 @@ describe('a subscription that is given up', () => {
     await broker.untilIdle();
     expect(mails.heard).toHaveLength(1);
     expect(await publisher.removeSubscription('billing')).toEqual({ wasThere: false, events: 0, deadLetters: 0 });
+  });
+
+  it('is not looked for by retry levels that cannot be', async () => {
+    const removal = publisher.removeSubscription('billing', { retryDelaysMs: [1_000, 0.5] });
+    await expect(removal).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   it('is not removed while there is something in it, unless that is to be discarded', async () => {

@@ -21,10 +21,12 @@ export interface DurableSubscriptionOptions extends Pick<
   | 'maxAttempts'
   | 'retryDelaysMs'
   | 'handlerTimeoutMs'
+  | 'postpone'
   | 'drainTimeoutMs'
   | 'keyStore'
   | 'idempotencyTtlMs'
   | 'publishTimeoutMs'
+  | 'logs'
 > {
   /** Its name on this bus, without dots: the work queue is `<bus>.<durable>`. Who subscribes with the same name shares the events. */
   durable: string;

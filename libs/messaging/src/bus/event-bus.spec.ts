@@ -158,7 +158,7 @@ describe('a subscriber', () => {
     await bus.publish('info', { number: 1 });
     await until('it came', () => running === 1);
     await loseChannel(await channel);
-    await until('it is there again', () => queues()[0]?.inHandCount === 1);
+    await until('it is there again', () => queues()[0]?.inHand.length === 1);
     open();
     await until('it came again', () => heard.length === 2);
     expect(most).toBe(1);
@@ -182,7 +182,7 @@ describe('a subscriber', () => {
     await heardOf('info', () => opened);
     for (let number = 1; number <= 50; number++) await bus.publish('info', { number });
     await until('all are there', () => queues()[0]?.readyCount === 30);
-    expect(queues()[0]?.inHandCount).toBe(20);
+    expect(queues()[0]?.inHand.length).toBe(20);
     open();
   });
 
@@ -191,7 +191,7 @@ describe('a subscriber', () => {
     const heard = await heardOf('info', () => opened);
     const filler = 'x'.repeat(1_000_000);
     for (let number = 0; number < 160; number++) await bus.publish('info', { number, filler });
-    await until('all came', () => queues()[0]?.inHandCount === 20);
+    await until('all came', () => queues()[0]?.inHand.length === 20);
     expect(queues()[0]?.readyCount).toBe(134);
     open();
     await until('what was kept was heard', () => heard.length === 154);

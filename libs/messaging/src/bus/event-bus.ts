@@ -7,12 +7,13 @@ import { Publisher } from '../broker/publisher';
 import { declareBus } from '../broker/topology';
 import { InvalidMessageError, MercuryError, PublishError, brokerProblem, stopped, type BrokerError } from '../errors';
 import { Events } from '../events';
+import { OncePerMinute } from '../once-per-minute';
 import { Sequence } from '../sequence';
 import { controllerForMany } from '../signals';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
-import type { Sendable } from '../tasks/payload';
 import { DEFAULTS } from '../tasks/options';
+import type { Sendable } from '../tasks/payload';
 import {
   WorkingSubscription,
   type DurableEvent,
@@ -26,7 +27,6 @@ import { QueueSubscription, type Binding, type BusEvent, type Subscription } fro
 import { removeQueues, type RemoveSubscriptionOptions, type RemovedSubscription } from './subscription-removal';
 
 const DRAIN_TIMEOUT_MS = 5_000;
-const REFUSED_AGAIN_MS = 60_000;
 
 export type BusKind = 'direct' | 'fanout' | 'topic' | 'headers';
 
@@ -53,7 +53,7 @@ export class EventBus {
   private readonly subscriptions = new Set<Subscription>();
   private readonly sequence = new Sequence();
   private readonly leaving = controllerForMany();
-  private refusedToldAtMs = -Infinity;
+  private readonly toldRefusals = new OncePerMinute();
   private stopping: Promise<void> | undefined;
 
   /**
@@ -242,11 +242,9 @@ export class EventBus {
     return problems;
   }
 
-  /** Once a minute: a queue that is full refuses each of them. */
+  /** A queue that is full refuses each of them. */
   private tellRefused(key: string, cause: PublishError): void {
-    const nowMs = performance.now();
-    if (nowMs - this.refusedToldAtMs < REFUSED_AGAIN_MS) return;
-    this.refusedToldAtMs = nowMs;
+    if (!this.toldRefusals.isDue('EVENT_REFUSED')) return;
     const text = `A subscriber's queue has refused an event with key "${key}", as a full one does: that subscriber does not get it. With \`mandatory\` the publish fails instead.`;
     this.events.emit('problem', new MercuryError('EVENT_REFUSED', text, { cause }));
   }

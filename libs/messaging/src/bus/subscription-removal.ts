@@ -1,7 +1,8 @@
 import type { Connection } from '../broker/connection';
 import { contentOf, deleteQueues } from '../broker/queue-removal';
+import { refuse } from '../checks';
 import { MercuryError } from '../errors';
-import { DEFAULTS } from '../tasks/options';
+import { DEFAULTS, levels } from '../tasks/options';
 
 export interface RemoveSubscriptionOptions {
   /** Remove it with the events and dead letters that are in it. Default false: then it is refused with `SUBSCRIPTION_NOT_EMPTY`. */
@@ -21,12 +22,16 @@ export interface RemovedSubscription {
 /**
  * Deletes the queues of a subscription. Looked at first: quorum queues know no `if-empty` (RabbitMQ docs, quorum queues). What comes
  * between the look and the end is discarded, and counted.
+ * @throws ConfigError `CONFIG_INVALID` for levels that cannot be.
  */
 export async function removeQueues(
   connection: Connection,
   queueName: string,
   { discard = false, retryDelaysMs = DEFAULTS.retryDelaysMs }: RemoveSubscriptionOptions,
 ): Promise<RemovedSubscription> {
+  const problems: string[] = [];
+  levels(retryDelaysMs, problems);
+  refuse('Removal of a subscription', problems);
   const { isThere, consumerCount, waitingCount, deadCount } = await contentOf(connection, queueName, retryDelaysMs);
   if (consumerCount > 0) {
     const text = `Subscription "${queueName}" is in use: ${consumerCount} replicas would declare it again. Stop them first.`;

@@ -7,10 +7,10 @@ import { IsInt } from 'class-validator';
 import { until } from '../../../../test/support/until';
 import { Logger, Scheduler, WorkerClient, type JsonObject } from '../index';
 import { MemoryBroker, RecordingClient } from '../testing';
-import { MessagingConnections } from './messaging.connections';
-import { MessagingModule } from './messaging.module';
 import { TaskHandler } from './handlers/task-handler.decorator';
 import { TaskContext } from './handlers/task.context';
+import { MessagingConnections } from './messaging.connections';
+import { MessagingModule } from './messaging.module';
 
 class Report {
   @IsInt()

@@ -1,6 +1,5 @@
 import {
   Inject,
-  Logger as NestLogger,
   Module,
   type BeforeApplicationShutdown,
   type DynamicModule,
@@ -13,7 +12,7 @@ import { DiscoveryModule, DiscoveryService, ModulesContainer } from '@nestjs/cor
 import { EventBus } from '../bus/event-bus';
 import { Logger } from '../bus/logger';
 import { DeadLetters } from '../dead-letters/dead-letters';
-import { ConfigError, MercuryError } from '../errors';
+import { ConfigError } from '../errors';
 import { Scheduler } from '../schedules/scheduler';
 import { TaskClient } from '../tasks/task-client';
 import { Worker } from '../tasks/worker';
@@ -23,6 +22,7 @@ import { Buses, type BusOptions } from './buses/buses';
 import { HandlerExplorer } from './handlers/handler-explorer';
 import { Handlers } from './handlers/handlers';
 import { MessagingConnections } from './messaging.connections';
+import { MessagingLog } from './messaging.log';
 import {
   MESSAGING_OPTIONS,
   loggerOptionsOf,
@@ -31,8 +31,8 @@ import {
   type QueueAsyncOptions,
 } from './messaging.options';
 import { HandlerWorker } from './queues/handler-worker';
-import { QueueModule } from './queues/queue.module';
 import type { Queue, QueueOptions } from './queues/queue';
+import { QueueModule } from './queues/queue.module';
 import { Queues } from './queues/queues';
 import { RegisteredTaskClient } from './queues/registered-task-client';
 
@@ -56,12 +56,7 @@ const PROVIDERS: Provider[] = [
   ofRoot(HandlerWorker, ({ worker }) => worker),
   ofRoot(DeadLetters, ({ deadLetters }) => deadLetters),
   ofRoot(Scheduler, ({ scheduler }) => scheduler),
-  {
-    provide: TaskClient,
-    inject: [Queues, MessagingConnections, MESSAGING_OPTIONS],
-    useFactory: (queues: Queues, connections: MessagingConnections, options: MessagingModuleOptions) =>
-      new RegisteredTaskClient(queues, connections, options),
-  },
+  { provide: TaskClient, useClass: RegisteredTaskClient },
   {
     provide: Logger,
     inject: [MESSAGING_OPTIONS, MessagingConnections],
@@ -78,8 +73,7 @@ const PROVIDERS: Provider[] = [
 export class MessagingModule
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
-  private readonly log = new NestLogger('Messaging');
-  private asked = false;
+  private readonly log = new MessagingLog();
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -124,17 +118,19 @@ export class MessagingModule
       ]);
     }
     for (const { worker, client, deadLetters, scheduler } of this.queues.all) {
-      for (const { events } of [worker, client, deadLetters, scheduler]) this.tellProblemsOf(events);
+      for (const { events } of [worker, client, deadLetters, scheduler]) this.log.tellProblemsOf(events);
     }
-    for (const { events } of this.buses.all) this.tellProblemsOf(events);
+    for (const { events } of this.buses.all) this.log.tellProblemsOf(events);
+    // Of queues that are not registered here it has clients of its own.
+    for (const client of this.instances()) if (client instanceof TaskClient) this.log.tellProblemsOf(client.events);
     if (this.options.handlers !== false) this.handlers.connect();
   }
 
   /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
   onApplicationBootstrap(): void {
     for (const worker of this.ownWorkers()) {
-      this.tellProblemsOf(worker.events);
-      void worker.start().catch((error: unknown) => this.tell(error));
+      this.log.tellProblemsOf(worker.events);
+      void worker.start().catch((error: unknown) => this.log.tellFailure(error));
     }
     for (const queue of this.queues.all) {
       // What is wrong is told by the events and by `problem`; the worker goes on trying.
@@ -142,13 +138,14 @@ export class MessagingModule
         queue.worker.events.once('ready', () => this.askForSignals());
         void queue.worker.start().catch(() => undefined);
       }
-      this.startScheduler(queue.scheduler);
+      this.log.tellTicksOf(queue.scheduler);
+      void queue.scheduler.start().catch((error: unknown) => this.log.tellFailure(error));
     }
     for (const bus of this.buses.all) bus.start();
     this.handlers.subscribe();
     for (const logger of this.ownLoggers()) {
-      this.tellProblemsOf(logger.events);
-      void logger.start().catch((error: unknown) => this.tell(error));
+      this.log.tellProblemsOf(logger.events);
+      void logger.start().catch((error: unknown) => this.log.tellFailure(error));
     }
   }
 
@@ -181,33 +178,7 @@ export class MessagingModule
   /** Once what `main.ts` does after `listen` is done, too. */
   private askForSignals(): void {
     const isTest = [...this.modules.values()].some(({ name }) => name === 'RootTestModule');
-    if (this.asked || isTest || process.listenerCount('SIGTERM') > 0) return;
-    this.asked = true;
-    this.log.warn(
-      'A SIGTERM would end this process in the midst of its tasks: call app.enableShutdownHooks(), or start it by runUntilSignal.',
-    );
-  }
-
-  private startScheduler(scheduler: Scheduler): void {
-    const { events, queueName } = scheduler;
-    events.on('leading', () => this.log.log(`Enqueues the schedules of queue "${queueName}" from now on`));
-    events.on('standby', () => this.log.log(`Leaves the schedules of queue "${queueName}" to another replica`));
-    events.on('enqueued', ({ id }) => this.log.debug(`Enqueued ${id}`));
-    events.on('missed', ({ schedule, first, last }) =>
-      this.log.warn(`Ticks of schedule "${schedule}" were missed: ${first.toISOString()} to ${last.toISOString()}`),
-    );
-    void scheduler.start().catch((error: unknown) => this.tell(error));
-  }
-
-  private tellProblemsOf(events: { on(name: 'problem', listener: (problem: MercuryError) => void): unknown }): void {
-    events.on('problem', ({ code, message }) =>
-      code === 'TASK_DEAD' ? this.log.error(message) : this.log.warn(message),
-    );
-  }
-
-  /** Stopped while it still connects is no error. */
-  private tell(error: unknown): void {
-    if (!(error instanceof MercuryError && error.code === 'STOPPED')) this.log.error(String(error));
+    if (!isTest) this.log.askForSignals();
   }
 
   private ownWorkers(): Worker[] {
@@ -234,7 +205,6 @@ function moduleWith(options: Provider[], imports: NonNullable<DynamicModule['imp
     imports,
     providers: [...options, ...PROVIDERS],
     exports: [
-      MESSAGING_OPTIONS,
       MessagingConnections,
       Queues,
       Buses,

@@ -1,7 +1,7 @@
 import { closeChannel, type Connection } from '../broker/connection';
-import { refuse } from '../checks';
 import { useConnections, type BrokerUse } from '../broker/connections';
 import { declareScheduleTopology, scheduleQueueOf } from '../broker/topology';
+import { refuse } from '../checks';
 import { BrokerError, brokerProblem, isHopeless, stopped, type MercuryError } from '../errors';
 import { Events } from '../events';
 import { LinkedSignal, controllerForMany } from '../signals';

@@ -1,9 +1,7 @@
-import { hostname } from 'node:os';
 import { MercuryError } from '../errors';
 import { printable } from '../json-text';
+import { THIS_PROCESS } from '../this-process';
 import type { SettledAttempt } from './events';
-
-const WORKER = `${hostname()}:${process.pid}`;
 
 /**
  * What is said of a failure, in one line: `TASK_RETRIED` when the task comes again, `TASK_DEAD` when it does not. Undefined for what is
@@ -16,6 +14,6 @@ export function failureLine({ id, type, queue, attempt, outcome }: SettledAttemp
   const what = isDead
     ? `is dead after attempt ${attempt}`
     : `failed at attempt ${attempt}, and comes again in ${outcome.levelMs / 1_000} s`;
-  const text = `Task "${type}" ${id} of queue "${queue}" ${what} (worker ${WORKER}): ${code}: ${message}`;
+  const text = `Task "${type}" ${id} of queue "${queue}" ${what} (worker ${THIS_PROCESS}): ${code}: ${message}`;
   return new MercuryError(isDead ? 'TASK_DEAD' : 'TASK_RETRIED', printable(text));
 }

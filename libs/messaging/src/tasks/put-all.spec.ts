@@ -1,5 +1,5 @@
-import { InvalidMessageError, PublishError } from '../errors';
 import { gate, until } from '../../../../test/support/until';
+import { InvalidMessageError, PublishError } from '../errors';
 import { PutAll, type PutItem, type PutOutcome, type Submit } from './put-all';
 
 /** A broker of so much room, which confirms when it is told to. */

@@ -205,7 +205,11 @@ function bodyOf(item: PutItem | undefined | null): object {
   throw new InvalidMessageError('TASK_INVALID', 'Each of the tasks must be an object with a body.');
 }
 
-function failureOf(item: PutItem | undefined | null, error: MercuryError): PutOutcome & { stored: false } {
+/** Of one that was not put. */
+export function failureOf(
+  item: Pick<PutItem, 'id'> | undefined | null,
+  error: MercuryError,
+): PutOutcome & { stored: false } {
   const id: unknown = item?.id;
   return typeof id === 'string' ? { id, stored: false, error } : { stored: false, error };
 }

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { delayLevelMs } from '../broker/delay';
 import type { Delivery } from '../broker/deliveries';
@@ -8,6 +7,7 @@ import { EXCHANGE, retryQueueOf, suspectQueueOf, waitingQueueOf } from '../broke
 import type { Clock } from '../clock';
 import { BrokerError, MercuryError, PublishError } from '../errors';
 import { HEADER } from '../headers';
+import { THIS_PROCESS } from '../this-process';
 import { backoffMs, delay } from '../timing';
 import { type Identity, replaysOf } from './codec';
 import { isTimestamp } from './field-checks';
@@ -19,7 +19,6 @@ import type { LogLine } from './task-log';
 
 const RETRY_CAP_MS = 5_000;
 const HELD_AFTER_MS = 5_000;
-const WORKER = `${hostname()}:${process.pid}`;
 const NO_RUN: Run = { durationMs: 0, stack: [] };
 /** What would end the replayed task as it ended the dead one. */
 const ENDED_BY_REPLAY = [HEADER.postponed, HEADER.postponedMs, HEADER.expiresAtMs];
@@ -176,8 +175,7 @@ export class Settlement {
 
 /**
  * A dead letter as a task again, for the queue that it came from: the same id and bytes, attempt 1, and the history of
- * how it died. How often it was postponed counts anew, and it does not expire
- * any more. Not patient: somebody waits for the answer.
+ * how it died. How often it was postponed counts anew, and it does not expire any more. Not patient: somebody waits for the answer.
  */
 export function replayOf(
   message: Message,
@@ -205,7 +203,7 @@ function historyWith(identity: Identity, failure: Failure, { durationMs, stack }
     replay: replaysOf(identity),
     startedAtMs: Math.round(nowMs - durationMs),
     durationMs: Math.round(durationMs),
-    worker: WORKER,
+    worker: THIS_PROCESS,
     ...failure,
     stack,
   });

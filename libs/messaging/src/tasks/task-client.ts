@@ -3,11 +3,11 @@ import type { ClientEvents } from '../broker/events';
 import { refuse } from '../checks';
 import { ConfigError, MercuryError, stopped } from '../errors';
 import { Events } from '../events';
-import type { PutAllOptions, PutCounts, PutItem, PutOutcome } from './put-all';
-import type { PutOptions } from './put-options';
 import type { TaskContract } from './contract';
 import { checkClient, type WorkerClientOptions } from './options';
 import type { Sendable } from './payload';
+import { failureOf, type PutAllOptions, type PutCounts, type PutItem, type PutOutcome } from './put-all';
+import type { PutOptions } from './put-options';
 import { WorkerClient } from './worker-client';
 
 /** As those of a WorkerClient; the queue is each contract's own. */
@@ -112,9 +112,9 @@ export class TaskClient {
         options,
       )
     ).values();
-    return list.map(({ id }, index) => {
+    return list.map((item, index) => {
       const error = checks[index];
-      return error ? failureOf(id, error) : (stored.next().value as PutOutcome);
+      return error ? failureOf(item, error) : (stored.next().value as PutOutcome);
     });
   }
 
@@ -164,7 +164,7 @@ async function putChecked<Sent extends object>(
       const error = await contract.checkSent(item.payload).then(() => undefined, refusal);
       if (error) {
         refusedCount += 1;
-        onOutcome(failureOf(item.id, error), item, index);
+        onOutcome(failureOf(item, error), item, index);
         continue;
       }
       const put = putItemOf(contract, item);
@@ -191,8 +191,4 @@ function putItemOf<Sent>({ type }: TaskContract<object, unknown>, { payload, ...
 function refusal(error: unknown): MercuryError {
   if (error instanceof MercuryError) return error;
   throw error;
-}
-
-function failureOf(id: string | undefined, error: MercuryError): PutOutcome {
-  return id === undefined ? { stored: false, error } : { id, stored: false, error };
 }

@@ -6,6 +6,7 @@ import { Publisher } from '../broker/publisher';
 import { declareTaskTopology } from '../broker/topology';
 import { BrokerError, MercuryError, isHopeless, stopped } from '../errors';
 import { Events } from '../events';
+import { OncePerMinute } from '../once-per-minute';
 import { controllerForMany } from '../signals';
 import { within } from '../timing';
 import { identify, type Identity } from './codec';
@@ -26,7 +27,6 @@ import type { TaskSource } from './task-source';
 
 const CONFIRMS_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 3_000;
-const SAID_AGAIN_MS = 60_000;
 
 /**
  * Executes the tasks of a queue, at most `capacity` at once. Extend it with a `handler`.
@@ -63,8 +63,8 @@ export abstract class Worker<Body = JsonObject> {
     'The worker is not started.',
   );
   private onProblem: (problem: MercuryError) => void = () => undefined;
-  /** By their codes, what it has said of why it waits. */
-  private readonly saidAtMs = new Map<string, number>();
+  /** What it has told of why it waits, by codes. */
+  private readonly toldWaits = new OncePerMinute();
   private starting: Promise<void> | undefined;
   private running: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -197,12 +197,8 @@ export abstract class Worker<Body = JsonObject> {
     this.tellWait(problem);
   }
 
-  /** While it waits for the same, once a minute is enough. */
   private tellWait(problem: MercuryError): void {
-    const nowMs = performance.now();
-    if (nowMs - (this.saidAtMs.get(problem.code) ?? -Infinity) < SAID_AGAIN_MS) return;
-    this.saidAtMs.set(problem.code, nowMs);
-    this.events.emit('problem', problem);
+    if (this.toldWaits.isDue(problem.code)) this.events.emit('problem', problem);
   }
 
   private consumingHost(): ConsumingHost {
@@ -218,7 +214,7 @@ export abstract class Worker<Body = JsonObject> {
       hasRoom: () => this.slots.runningCount < capacity,
       onReady: () => {
         this.currentProblem = undefined;
-        this.saidAtMs.clear();
+        this.toldWaits.forget();
         this.events.emit('ready');
       },
       onDelivery: (delivery) => this.take(delivery),

@@ -1,4 +1,4 @@
-import { EventBus, Scheduler, Worker, type Task } from '../index';
+import { EventBus, Scheduler, Worker, type MercuryError, type Task } from '../index';
 import { WorkerClient } from '../tasks/worker-client';
 import { MemoryBroker } from './memory-broker';
 import type { MemoryConnections } from './memory-connections';
@@ -152,6 +152,19 @@ describe('untilIdle', () => {
       code: 'STILL_BUSY',
       message: expect.stringContaining('reports') as string,
     });
+  });
+
+  it.each([
+    ['is held for its last moment', 500, undefined],
+    ['is due, and on its way', 0, 'STILL_BUSY'],
+    ['has a level to go to', 5_000, 'STILL_BUSY'],
+  ])('knows of a delayed task in hand whether it %s', async (_what, remainingMs, code) => {
+    await worker.stop();
+    const channel = await connections.consuming.openChannel();
+    await channel.consume('reports.due', () => undefined);
+    broker.send('reports.due', '{}', { headers: { 'x-not-before-ms': START.getTime() + remainingMs } });
+    const idle = broker.untilIdle({ timeoutMs: 50 });
+    expect(await idle.catch((error: MercuryError) => error.code)).toBe(code);
   });
 
   it('waits as long as tasks end, however many there are', async () => {

@@ -1,11 +1,13 @@
 import type { Options } from 'amqplib';
+import { delayLevelMs, notBeforeMsOf } from '../broker/delay';
 import { dueQueueOf, scheduleQueueOf } from '../broker/topology';
 import type { Clock } from '../clock';
 import { ConfigError } from '../errors';
+import { HEADER } from '../headers';
 import { decodeJsonObject, identify } from '../tasks/codec';
 import type { JsonObject } from '../tasks/task';
 import type { Queue } from './broker/queue';
-import { deliveredProperties, messageOf } from './broker/stored-message';
+import { deliveredProperties, messageOf, type StoredMessage } from './broker/stored-message';
 import { VirtualHost } from './broker/virtual-host';
 import { ManualClock } from './manual-clock';
 import { MemoryConnections } from './memory-connections';
@@ -150,7 +152,7 @@ export class MemoryBroker {
 
   private whyBusy(whileBusy: boolean): string | undefined {
     const { queues, lostConsumers } = this.virtualHost;
-    const inHand = [...queues.values()].filter((queue) => queue.inHandCount > 0 && !this.isWaitingRoom(queue));
+    const inHand = [...queues.values()].filter((queue) => queue.inHand.some((message) => !this.waits(message, queue)));
     if (inHand.length > 0 && !whileBusy)
       return `messages of ${namesOf(inHand)} are still in hand: has a handler not ended?`;
     if (lostConsumers.queueNames.length > 0)
@@ -158,11 +160,16 @@ export class MemoryBroker {
     return undefined;
   }
 
-  /** What a worker or a scheduler has in hand there waits for its time. Such a name alone says nothing: it may be a work queue's. */
-  private isWaitingRoom({ name, options }: Queue): boolean {
+  /** Whether a worker or a scheduler has it in hand until its time. A queue's name alone says nothing: it may be a work queue's. */
+  private waits({ properties }: StoredMessage, { name, options }: Queue): boolean {
     const workQueue = name.slice(0, name.lastIndexOf('.'));
-    const isNamedSo = name === dueQueueOf(workQueue) || name === scheduleQueueOf(workQueue);
-    return isNamedSo && this.virtualHost.queues.has(workQueue) && !('x-dead-letter-exchange' in options.args);
+    if (!this.virtualHost.queues.has(workQueue) || 'x-dead-letter-exchange' in options.args) return false;
+    if (name === scheduleQueueOf(workQueue)) return true;
+    if (name !== dueQueueOf(workQueue)) return false;
+    // One that is due, or has a level to go to, is on its way.
+    const nowMs = this.time.nowMs();
+    const remainingMs = notBeforeMsOf(properties.headers?.[HEADER.notBeforeMs], nowMs) - nowMs;
+    return remainingMs > 0 && delayLevelMs(remainingMs) === undefined;
   }
 }
 

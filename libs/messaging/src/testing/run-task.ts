@@ -13,8 +13,8 @@ import type { Outcome } from '../tasks/outcome';
 import type { PutOptions } from '../tasks/put-options';
 import { Settlement } from '../tasks/settlement';
 import { Slot } from '../tasks/slots';
-import type { LogLine } from '../tasks/task-log';
 import type { JsonObject, Task } from '../tasks/task';
+import type { LogLine } from '../tasks/task-log';
 import { Worker } from '../tasks/worker';
 import { MemoryBroker, type QueuedMessage } from './memory-broker';
 

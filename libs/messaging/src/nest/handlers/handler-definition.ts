@@ -10,8 +10,8 @@ import { ConfigError } from '../../errors';
 import type { ScheduleOptions } from '../../schedules/schedule';
 import type { TaskContract } from '../../tasks/contract';
 import type { TaskRunner } from '../../tasks/execution';
-import { PayloadPipe } from './payload.pipe';
 import { CALL, HandlerContext } from './handler.context';
+import { PayloadPipe } from './payload.pipe';
 
 /** How tasks of this type are attempted. Defaults: those of the queue. */
 export type TaskRules = Omit<TaskRunner, 'run'>;

@@ -7,8 +7,8 @@ import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { type HandlerCall, type Thrown } from './handler-call';
 import { HandlerParams } from './handler-definition';
-import { whileFiltered } from './task-errors.filter';
 import { CALL, type HandlerContext } from './handler.context';
+import { whileFiltered } from './task-errors.filter';
 
 /** A method of the application that is a handler, and where Nest keeps the one that has it. */
 export interface HandlerMethod {

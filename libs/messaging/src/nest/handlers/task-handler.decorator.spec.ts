@@ -26,16 +26,16 @@ import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { EMPTY, concatMap, defer, of, throwError } from 'rxjs';
 import { FakeLink } from '../../../../../test/support/fake-link';
 import { Connection } from '../../broker/connection';
-import { DiscardTask, PostponeTask, RetryTask } from '../../errors';
 import { systemClock } from '../../clock';
+import { DiscardTask, PostponeTask, RetryTask } from '../../errors';
 import { execute, type TaskRunner } from '../../tasks/execution';
 import type { Outcome } from '../../tasks/outcome';
 import { Slot } from '../../tasks/slots';
 import { MessagingConnections } from '../messaging.connections';
 import { MessagingModule } from '../messaging.module';
+import { HandlerWorker } from '../queues/handler-worker';
 import { TaskHandler } from './task-handler.decorator';
 import { TaskContext } from './task.context';
-import { HandlerWorker } from '../queues/handler-worker';
 
 class Guest {
   @IsString()

@@ -1,5 +1,5 @@
-import { defineHandler, type TaskRules } from './handler-definition';
 import { TaskContract } from '../../tasks/contract';
+import { defineHandler, type TaskRules } from './handler-definition';
 
 /** How tasks of a type are attempted, and of which queue they are. */
 export interface TaskHandlerOptions extends TaskRules {

@@ -146,6 +146,17 @@ describe('an application with several queues', () => {
     expect(done).toEqual(['any']);
   });
 
+  it('tells problems of the task client, also those of a queue that is not registered', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const app = await start({
+      imports: [MessagingModule.forRoot({ connections: broker.connect(), topology: 'check' })],
+    });
+    const put = app.get(TaskClient).put(InvoiceRun, { orderId: 1 });
+    await expect(put).rejects.toMatchObject({ cause: { code: 'BROKER_TOPOLOGY_MISSING' } });
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('queue "invoices"'));
+    warn.mockRestore();
+  });
+
   it('drains them all when it is closed', async () => {
     let end = (): void => undefined;
     const ended = new Promise<void>((resolve) => (end = resolve));

@@ -54,7 +54,7 @@ export class Queues {
       if (names.length === 1 && only) return only;
       throw new ConfigError(place, [`which queue is it of? Say { queue: … }: ${known}`]);
     }
-    const queue = this.registered.get(name) ?? (name === this.root.name ? this.root : undefined);
+    const queue = this.find(name);
     if (!queue) throw new ConfigError(place, [`there is no queue "${name}": ${known}`]);
     return queue;
   }

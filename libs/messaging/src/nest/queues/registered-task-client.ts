@@ -1,15 +1,17 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { TaskClient } from '../../tasks/task-client';
 import type { WorkerClient } from '../../tasks/worker-client';
-import type { MessagingConnections } from '../messaging.connections';
-import { topologyOf, type MessagingModuleOptions } from '../messaging.options';
-import type { Queues } from './queues';
+import { MessagingConnections } from '../messaging.connections';
+import { MESSAGING_OPTIONS, topologyOf, type MessagingModuleOptions } from '../messaging.options';
+import { Queues } from './queues';
 
 /** Puts the tasks of contracts by the clients of their queues, as these were registered. */
+@Injectable()
 export class RegisteredTaskClient extends TaskClient {
   constructor(
     private readonly queues: Queues,
     connections: MessagingConnections,
-    options: MessagingModuleOptions,
+    @Inject(MESSAGING_OPTIONS) options: MessagingModuleOptions,
   ) {
     super({ connections, ...topologyOf(options) });
   }

@@ -44,7 +44,7 @@ export class Queue {
   /** Dead ones that nobody could take yet. They are kept. */
   private unburied: { message: StoredMessage; reason: DeathReason }[] = [];
   private consumers: Consumer[] = [];
-  private readonly inHand = new Set<StoredMessage>();
+  private readonly taken = new Set<StoredMessage>();
   /** The head for whose time to live there is a timer. */
   private watched: StoredMessage | undefined;
   private expiry = new AbortController();
@@ -59,8 +59,9 @@ export class Queue {
     return this.returned.length + this.ready.length;
   }
 
-  get inHandCount(): number {
-    return this.inHand.size;
+  /** Taken and not settled. */
+  get inHand(): readonly StoredMessage[] {
+    return [...this.taken];
   }
 
   get consumerCount(): number {
@@ -89,7 +90,7 @@ export class Queue {
   /** Takes the next message away from the head; undefined when there is none. It is in hand until it is settled. */
   take(): StoredMessage | undefined {
     const message = this.next();
-    if (message) this.inHand.add(message);
+    if (message) this.taken.add(message);
     return message;
   }
 
@@ -165,7 +166,7 @@ export class Queue {
   end(): number {
     this.expiry.abort(NO_LONGER);
     for (const consumer of this.consumers.splice(0)) consumer.cancelled();
-    this.inHand.clear();
+    this.taken.clear();
     return this.purge();
   }
 
@@ -191,7 +192,7 @@ export class Queue {
   /** False when it was not in hand any more: the queue was deleted. */
   private letGo(message: StoredMessage): boolean {
     this.host.ended();
-    return this.inHand.delete(message);
+    return this.taken.delete(message);
   }
 
   private drop(message: StoredMessage, reason: DeathReason): void {

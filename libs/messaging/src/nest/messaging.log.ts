@@ -1,0 +1,39 @@
+import { Logger } from '@nestjs/common';
+import { MercuryError } from '../errors';
+import type { Scheduler } from '../schedules/scheduler';
+
+/** What the module tells in Nest's log. */
+export class MessagingLog {
+  private readonly log = new Logger('Messaging');
+  private hasAsked = false;
+
+  /** A death is an error, all else a warning. */
+  tellProblemsOf(events: { on(name: 'problem', listener: (problem: MercuryError) => void): unknown }): void {
+    events.on('problem', ({ code, message }) =>
+      code === 'TASK_DEAD' ? this.log.error(message) : this.log.warn(message),
+    );
+  }
+
+  tellTicksOf({ events, queueName }: Scheduler): void {
+    events.on('leading', () => this.log.log(`Enqueues the schedules of queue "${queueName}" from now on`));
+    events.on('standby', () => this.log.log(`Leaves the schedules of queue "${queueName}" to another replica`));
+    events.on('enqueued', ({ id }) => this.log.debug(`Enqueued ${id}`));
+    events.on('missed', ({ schedule, first, last }) =>
+      this.log.warn(`Ticks of schedule "${schedule}" were missed: ${first.toISOString()} to ${last.toISOString()}`),
+    );
+  }
+
+  /** Why something could not be started. Stopped while it still connects is no error. */
+  tellFailure(error: unknown): void {
+    if (!(error instanceof MercuryError && error.code === 'STOPPED')) this.log.error(String(error));
+  }
+
+  /** Once, where nobody listens. */
+  askForSignals(): void {
+    if (this.hasAsked || process.listenerCount('SIGTERM') > 0) return;
+    this.hasAsked = true;
+    this.log.warn(
+      'A SIGTERM would end this process in the midst of its tasks: call app.enableShutdownHooks(), or start it by runUntilSignal.',
+    );
+  }
+}

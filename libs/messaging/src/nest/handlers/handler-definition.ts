@@ -11,7 +11,8 @@ import type { ScheduleOptions } from '../../schedules/schedule';
 import type { TaskContract } from '../../tasks/contract';
 import type { TaskRunner } from '../../tasks/execution';
 import { PayloadPipe } from './payload.pipe';
-import { CALL, HandlerContext } from './handler.context';
+import { HandlerCall } from './handler-call';
+import { CALL, type HandlerContext } from './handler.context';
 
 /** How tasks of this type are attempted. Defaults: those of the queue. */
 export type TaskRules = Omit<TaskRunner, 'run'>;
@@ -57,7 +58,7 @@ export function definitionsOf(method: object): readonly HandlerDefinition[] {
 /** All classes that have a handler, wherever they are used: one that is in no module is told. */
 export const classesWithHandlers = new Set<abstract new (...args: never[]) => unknown>();
 
-/** The type of a parameter that Nest does not know, behind those of the method: the context, so that the method's call knows whose it is. */
+/** The type of a parameter that Nest does not know, behind those of the method: its HandlerCall. */
 const CALL_PARAM = 90;
 
 interface ParamMetadata {
@@ -123,8 +124,9 @@ export class HandlerParams extends RpcParamsFactory {
   override exchangeKeyForValue(type: number, data: unknown, args: unknown[]): unknown {
     const [, context] = args;
     if (type !== CALL_PARAM) return super.exchangeKeyForValue(type, data as string | undefined, args);
-    (context as HandlerContext<object>)[CALL]?.pipesBegin();
-    return context;
+    const call = (context as HandlerContext<object>)[CALL];
+    call?.pipesBegin();
+    return call;
   }
 }
 
@@ -133,20 +135,15 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 /** Lets the call know that its handler has begun, and how it failed. */
 function noted(method: Method, callIndex: number): Method {
   const handler = function (this: unknown, ...args: unknown[]): unknown {
-    const context = args[callIndex];
-    const call = context instanceof HandlerContext ? context[CALL] : undefined;
-    // Called by somebody else, such as a test.
-    if (!call) return method.apply(this, args);
+    const call = args[callIndex];
+    // Called by somebody else, such as a test, or a method that overrides it.
+    if (!(call instanceof HandlerCall)) return method.apply(this, args);
     call.handlerBegins();
     const beganAtMs = performance.now();
     try {
       const result = method.apply(this, args.slice(0, callIndex));
       call.handlerPaused(performance.now() - beganAtMs);
-      const onError = (error: unknown) => call.failed(error);
-      if (result instanceof Promise) result.catch(onError);
-      return isObservable(result)
-        ? result.pipe(catchError((error: unknown) => (onError(error), throwError(() => error))))
-        : result;
+      return watched(result, call);
     } catch (error) {
       call.failed(error);
       throw error;
@@ -157,4 +154,19 @@ function noted(method: Method, callIndex: number): Method {
     Reflect.defineMetadata(key, Reflect.getMetadata(key, method), handler);
   }
   return handler;
+}
+
+/** The same answer, of which the call knows how it fails: also as a Promise of another realm or library, or as an Observable that one brings. */
+function watched(answer: unknown, call: HandlerCall): unknown {
+  if (isObservable(answer)) {
+    return answer.pipe(catchError((error: unknown) => (call.failed(error), throwError(() => error))));
+  }
+  if (typeof (answer as Partial<PromiseLike<unknown>> | null | undefined)?.then !== 'function') return answer;
+  return Promise.resolve(answer).then(
+    (value) => watched(value, call),
+    (error: unknown) => {
+      call.failed(error);
+      throw error;
+    },
+  );
 }

@@ -6,10 +6,13 @@ import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-fac
 import { isObservable, catchError, throwError } from 'rxjs';
 import type { DurableSubscriptionOptions } from '../../bus/durable-subscription';
 import type { EventContract } from '../../bus/event-contract';
+import { refuse } from '../../checks';
 import { ConfigError } from '../../errors';
 import type { ScheduleOptions } from '../../schedules/schedule';
+import { isTaskType } from '../../tasks/codec';
 import type { TaskContract } from '../../tasks/contract';
 import type { TaskRunner } from '../../tasks/execution';
+import { isShortString } from '../../tasks/field-checks';
 import { PayloadPipe } from './payload.pipe';
 import { HandlerCall } from './handler-call';
 import { CALL, type HandlerContext } from './handler.context';
@@ -50,6 +53,9 @@ export type HandlerDefinition = TaskDefinition | EventDefinition;
 
 const DEFINITIONS = Symbol('mercury.handlers');
 
+const NO_CONTRACT =
+  'undefined is a contract whose module imports this one, too, and an object one of another copy of this package';
+
 /** Of a method, before Nest makes anything of it. */
 export function definitionsOf(method: object): readonly HandlerDefinition[] {
   return (Reflect.getOwnMetadata(DEFINITIONS, method) as HandlerDefinition[] | undefined) ?? [];
@@ -81,32 +87,61 @@ export function defineHandler(
     const owner = typeof target === 'function' ? target.name : target.constructor.name;
     throw new ConfigError(definition.decorator, [`${owner}.${String(name)} is no method of its instances`]);
   }
+  const place = `${definition.decorator} of ${target.constructor.name}.${name}`;
+  refuse(place, problemsOf(definition));
   const known = definitionsOf(descriptor.value as object);
+  const definitions = [...known, definition];
+  const isChecked = definitions.some(({ contract }) => !contract);
+  if (isChecked && isTypeOnly(target, name)) {
+    const problem = `its payload cannot be checked: the compiler has left out its class, as with "import type"; import the class`;
+    throw new ConfigError(place, [problem]);
+  }
+  const callIndex = prepareParams(target, name, isChecked);
   if (known.length === 0) {
-    descriptor.value = noted(
-      descriptor.value as Method,
-      prepareParams(target, name, definition.contract === undefined),
-    );
+    descriptor.value = noted(descriptor.value as Method, callIndex);
     classesWithHandlers.add(target.constructor as never);
     // So that enhancers of the application which are made for each request are made for this class, too.
     Reflect.defineMetadata(ENTRY_PROVIDER_WATERMARK, true, target.constructor);
   }
-  Reflect.defineMetadata(DEFINITIONS, [...known, definition], descriptor.value as object);
+  Reflect.defineMetadata(DEFINITIONS, definitions, descriptor.value as object);
 }
 
-/** Returns the index of the parameter behind all others. */
-function prepareParams(target: object, name: string, isChecked: boolean): number {
+/** The compiler is not always asked, and modules that import each other find nothing where a contract should be. */
+function problemsOf(definition: HandlerDefinition): string[] {
+  if (definition.kind === 'task') {
+    const isType = isTaskType(definition.type);
+    return isType ? [] : [`its type must be a string of 1 to 255 bytes, or what defineTask gave; ${NO_CONTRACT}`];
+  }
+  const isKey = isShortString(definition.pattern);
+  return isKey ? [] : [`its pattern must be a string of at most 255 bytes, or what defineEvent gave; ${NO_CONTRACT}`];
+}
+
+/** Those of the method itself, by Nest's keys. */
+function paramsOf(target: object, name: string): [string, ParamMetadata][] {
   const { constructor } = target;
   const has = () =>
     (Reflect.getMetadata(PARAM_ARGS_METADATA, constructor, name) ?? {}) as Record<string, ParamMetadata>;
   // As with every handler of Nest's microservices.
   if (Object.keys(has()).length === 0) Payload()(target, name, 0);
-  // Those of a method that this one overrides are prepared already.
-  const params = Object.entries(has()).filter(([key]) => !key.startsWith(`${CALL_PARAM}:`));
+  // Those of a method that this one overrides, or of another decorator, are prepared already.
+  return Object.entries(has()).filter(([key]) => !key.startsWith(`${CALL_PARAM}:`));
+}
+
+const isPayload = (key: string) => key.startsWith(`${RpcParamtype.PAYLOAD}:`);
+
+/** Whether a payload has the type by which compilers stand for a class that is imported as a type only. */
+function isTypeOnly(target: object, name: string): boolean {
+  const types = (Reflect.getMetadata('design:paramtypes', target, name) ?? []) as unknown[];
+  return paramsOf(target, name).some(([key, { index }]) => isPayload(key) && types[index] === Function);
+}
+
+/** Returns the index of the parameter behind all others. */
+function prepareParams(target: object, name: string, isChecked: boolean): number {
+  const { constructor } = target;
+  const params = paramsOf(target, name);
   const prepared = params.map(([key, param]): [string, ParamMetadata] => {
     const pipes = param.pipes.filter((pipe) => !(pipe instanceof PayloadPipe));
-    const isPayload = key.startsWith(`${RpcParamtype.PAYLOAD}:`);
-    return [key, { ...param, pipes: isPayload && isChecked ? [new PayloadPipe(), ...pipes] : pipes }];
+    return [key, { ...param, pipes: isPayload(key) && isChecked ? [new PayloadPipe(), ...pipes] : pipes }];
   });
   const index = Math.max(...params.map(([, param]) => param.index)) + 1;
   const call = { index, data: undefined, pipes: [] };

@@ -30,7 +30,7 @@ export class HandlerExplorer {
     private readonly creator: ExternalContextCreator,
   ) {}
 
-  /** @throws ConfigError `CONFIG_INVALID` for a handler in a guard, pipe, interceptor or filter: nobody would call it. */
+  /** @throws ConfigError `CONFIG_INVALID` for a handler in a guard, pipe, interceptor or filter, or in a transient class: nobody would call it. */
   explore(): FoundHandler[] {
     const found: FoundHandler[] = [];
     const seen = new Set<object>();
@@ -67,6 +67,10 @@ export class HandlerExplorer {
     if (!prototype) return;
     for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) placed.add(at);
     for (const { definition, name, place } of this.definedIn(prototype, prototype.constructor.name)) {
+      if (wrapper.isTransient) {
+        const problem = 'its class is transient: made for each who injects it, and for no task; make it request-scoped';
+        throw new ConfigError(place, [problem]);
+      }
       const proxy: FoundHandler['proxy'] = (onFiltered) =>
         new HandlerProxy(this.creator, { name, wrapper, host }, onFiltered);
       yield { definition, place, proxy };

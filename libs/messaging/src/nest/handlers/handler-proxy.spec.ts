@@ -12,6 +12,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { IsInt, IsString } from 'class-validator';
 import { catchError, of, throwError } from 'rxjs';
+import { defineTask } from '../../tasks/contract';
 import type { SettledAttempt } from '../../tasks/events';
 import { MemoryBroker } from '../../testing';
 import { MessagingModule } from '../messaging.module';
@@ -120,7 +121,8 @@ it('knows that the method has failed however it answers, also where an intercept
     @TaskHandler('thenable')
     @Forgiving
     thenable(): PromiseLike<void> {
-      return { then: (_done, fail) => Promise.reject(new Error('no such table')).then(undefined, fail) } as never;
+      const failure = Promise.reject<void>(new Error('no such table'));
+      return { then: (done, fail) => failure.then(done, fail) };
     }
 
     @TaskHandler('promised')
@@ -151,4 +153,22 @@ it('leaves it to a method what it makes of the failure of the one that it overri
   const outcomeOf = await started(Careful);
   expect(await outcomeOf('overridden')).toEqual({ kind: 'success' });
   expect(seen).toEqual(['another way']);
+});
+
+it('checks a payload by the class of the parameter where only another decorator of the method has a contract', async () => {
+  const Paid = defineTask('order.paid', { queue: 'tasks', payload: Order });
+  @Injectable()
+  class Stacked {
+    @TaskHandler('order.legacy')
+    @TaskHandler(Paid)
+    run(@Payload() order: Order): void {
+      seen.push(order);
+    }
+  }
+  const outcomeOf = await started(Stacked);
+  expect(await outcomeOf('order.legacy', { orderId: 'x' })).toMatchObject({ kind: 'dead' });
+  expect(await outcomeOf('order.legacy', { orderId: 1 })).toEqual({ kind: 'success' });
+  expect(await outcomeOf('order.paid', { orderId: 2 })).toEqual({ kind: 'success' });
+  expect(seen).toEqual([{ orderId: 1 }, { orderId: 2 }]);
+  expect(seen.every((order) => order instanceof Order)).toBe(true);
 });

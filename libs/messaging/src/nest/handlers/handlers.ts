@@ -22,7 +22,7 @@ const MOST_NAMED = 10;
 export class Handlers {
   private readonly log = new Logger('Messaging');
   /** Each begins a subscription. */
-  private readonly beginnings: (() => Subscription)[] = [];
+  private readonly beginnings: { place: string; begin: () => Subscription }[] = [];
   private readonly subscriptions: Subscription[] = [];
   private readonly listeners: ((subscription: DurableSubscription, pattern: string) => void)[] = [];
   /** By bus and name, the handlers of durable subscriptions. */
@@ -50,9 +50,19 @@ export class Handlers {
     this.refuseStrangers();
   }
 
-  /** Begins to hear events. Workers and schedulers are started by who has them. */
+  /**
+   * Begins to hear events. Workers and schedulers are started by who has them.
+   * @throws ConfigError `CONFIG_INVALID` for a subscription that cannot be.
+   */
   subscribe(): void {
-    for (const begin of this.beginnings.splice(0)) this.subscriptions.push(begin());
+    for (const { place, begin } of this.beginnings.splice(0)) {
+      try {
+        this.subscriptions.push(begin());
+      } catch (error) {
+        if (error instanceof ConfigError) throw new ConfigError(place, error.problems);
+        throw error;
+      }
+    }
   }
 
   /** Ends the subscriptions, and waits for what runs. */
@@ -92,12 +102,13 @@ export class Handlers {
       return call.call(payload, new EventContext(event), new HandlerCall(event.task));
     };
     const bindings = [{ key: pattern }];
-    this.beginnings.push(() => {
+    const begin = () => {
       if (!durable) return bus.subscribe(bindings, handle);
       const subscription = bus.subscribe(bindings, handle, durable);
       for (const listener of this.listeners) listener(subscription, pattern);
       return subscription;
-    });
+    };
+    this.beginnings.push({ place, begin });
   }
 
   private refuseStrangers(): void {

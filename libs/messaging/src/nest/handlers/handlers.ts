@@ -85,8 +85,7 @@ export class Handlers {
     queue.worker.addHandler(type, place, {
       ...rules,
       run: async (task) => {
-        const json = payloadOf(task);
-        const payload = contract ? await contract.receive(json) : json;
+        const payload = contract ? await contract.receiveFrom(task) : payloadOf(task);
         return call.call(payload, new TaskContext(task), new HandlerCall(task));
       },
     });

@@ -62,9 +62,9 @@ export class TaskClient {
     payload: NoInfer<Sendable<Sent>>,
     options: ContractPutOptions = {},
   ): Promise<string> {
-    if (this.isStopped) throw stopped('task client');
+    const client = this.clientOf(contract.queue);
     await contract.checkSent(payload);
-    return this.clientOf(contract.queue).put(payload, { ...options, type: contract.type });
+    return client.put(payload, { ...options, type: contract.type });
   }
 
   /**
@@ -96,7 +96,6 @@ export class TaskClient {
     items: readonly Item<Sent>[] | Iterable<Item<Sent>> | AsyncIterable<Item<Sent>>,
     { onOutcome, ...options }: PutAllOptions & { onOutcome?: OnContractOutcome<Sent> } = {},
   ): Promise<PutOutcome[] | PutCounts> {
-    if (this.isStopped) throw stopped('task client');
     const client = this.clientOf(contract.queue);
     if (onOutcome) return putChecked(client, contract, items, onOutcome, options);
     if (!Array.isArray(items))
@@ -129,8 +128,12 @@ export class TaskClient {
     return this.stop();
   }
 
-  /** Made with the first task of its queue. */
+  /**
+   * Made with the first task of its queue. Asked for before a payload is checked, which may take its time: one that is made after `stop`
+   * would never be closed.
+   */
   private clientOf(queueName: string): WorkerClient {
+    if (this.isStopped) throw stopped('task client');
     let client = this.clients.get(queueName);
     if (!client) {
       client = this.open(queueName);

@@ -210,6 +210,16 @@ describe('many tasks of a contract', () => {
     ]);
   });
 
+  it('among which is none have an outcome for that, too', async () => {
+    const odd = [null as unknown as ContractPutItem<Invoice>, { payload: { orderId: 1 } }];
+    const refused = { stored: false, error: { code: 'TASK_INVALID' } };
+    expect(await tasks.putAll(InvoiceRun, odd)).toMatchObject([refused, { stored: true }]);
+    const told: unknown[] = [];
+    const counts = await tasks.putAll(InvoiceRun, odd.values(), { onOutcome: async (outcome) => told.push(outcome) });
+    expect(counts).toEqual({ storedCount: 1, failedCount: 1 });
+    expect(told).toMatchObject([refused, { stored: true }]);
+  });
+
   it('of a source are told as they come, with their place, and counted', async () => {
     const told: unknown[] = [];
     async function* source() {

@@ -1,7 +1,7 @@
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { ClientEvents } from '../broker/events';
 import { refuse } from '../checks';
-import { ConfigError, MercuryError, stopped } from '../errors';
+import { ConfigError, InvalidMessageError, MercuryError, stopped } from '../errors';
 import { Events } from '../events';
 import type { PutAllOptions, PutCounts, PutItem, PutOutcome } from './put-all';
 import type { PutOptions } from './put-options';
@@ -19,8 +19,8 @@ export type ContractPutOptions = Omit<PutOptions, 'type'>;
 /** A task of many: its payload, and what `put` takes beside it. */
 export type ContractPutItem<Sent> = { payload: Sendable<Sent> } & ContractPutOptions;
 
-/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. */
-export type OnContractOutcome<Sent> = (outcome: PutOutcome, item: ContractPutItem<Sent>, index: number) => void;
+/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. What it promises is waited for. */
+export type OnContractOutcome<Sent> = (outcome: PutOutcome, item: ContractPutItem<Sent>, index: number) => unknown;
 
 type Item<Sent> = ContractPutItem<Sent>;
 
@@ -101,9 +101,7 @@ export class TaskClient {
     if (!Array.isArray(items))
       throw new ConfigError('putAll', ['onOutcome must be a function where the tasks are no list']);
     const list = items as readonly Item<Sent>[];
-    const checks = await Promise.all(
-      list.map(({ payload }) => contract.checkSent(payload).then(() => undefined, refusal)),
-    );
+    const checks = await Promise.all(list.map((item) => refusalOf(contract, item)));
     const sound = list.filter((_item, index) => !checks[index]);
     const stored = (
       await client.putAll(
@@ -111,9 +109,9 @@ export class TaskClient {
         options,
       )
     ).values();
-    return list.map(({ id }, index) => {
+    return list.map((item, index) => {
       const error = checks[index];
-      return error ? failureOf(id, error) : (stored.next().value as PutOutcome);
+      return error ? failureOf(item, error) : (stored.next().value as PutOutcome);
     });
   }
 
@@ -164,10 +162,10 @@ async function putChecked<Sent extends object>(
     let index = -1;
     for await (const item of items) {
       index += 1;
-      const error = await contract.checkSent(item.payload).then(() => undefined, refusal);
+      const error = await refusalOf(contract, item);
       if (error) {
         refusedCount += 1;
-        onOutcome(failureOf(item.id, error), item, index);
+        await onOutcome(failureOf(item, error), item, index);
         continue;
       }
       const put = putItemOf(contract, item);
@@ -180,7 +178,7 @@ async function putChecked<Sent extends object>(
     onOutcome: (outcome, put) => {
       const known = given.get(put);
       given.delete(put);
-      if (known) onOutcome(outcome, known.item, known.index);
+      return known && onOutcome(outcome, known.item, known.index);
     },
   });
   return { storedCount, failedCount: failedCount + refusedCount };
@@ -190,12 +188,25 @@ function putItemOf<Sent>({ type }: TaskContract<object, unknown>, { payload, ...
   return { ...options, type, body: payload as object };
 }
 
-/** Refused by the contract; what a schema throws by itself is no answer to that. */
-function refusal(error: unknown): MercuryError {
-  if (error instanceof MercuryError) return error;
-  throw error;
+/** Why a task is not sent, if it is not. @throws what a schema throws by itself: that is no answer to whether it may be sent. */
+async function refusalOf<Sent extends object>(
+  contract: TaskContract<Sent, unknown>,
+  item: Item<Sent> | undefined | null,
+): Promise<MercuryError | undefined> {
+  // Whoever has no types may give anything.
+  if (typeof item !== 'object' || item === null) {
+    return new InvalidMessageError('TASK_INVALID', 'Each of the tasks must be an object with a payload.');
+  }
+  try {
+    await contract.checkSent(item.payload);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MercuryError) return error;
+    throw error;
+  }
 }
 
-function failureOf(id: string | undefined, error: MercuryError): PutOutcome {
+function failureOf<Sent>(item: Item<Sent> | undefined | null, error: MercuryError): PutOutcome {
+  const id = item?.id;
   return id === undefined ? { stored: false, error } : { id, stored: false, error };
 }

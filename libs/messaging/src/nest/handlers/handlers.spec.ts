@@ -132,6 +132,30 @@ describe('an application does not start', () => {
     warn.mockRestore();
   });
 
+  it('but does where a class overrides a handler without a decorator, and says so', async () => {
+    class Base {
+      @TaskHandler('base', { queue: 'emails' })
+      run(): void {}
+
+      @TaskHandler('kept', { queue: 'emails' })
+      kept(): void {}
+    }
+    @Injectable()
+    class Sub extends Base {
+      override run(): void {}
+    }
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    const imports = [connected(), MessagingModule.registerQueue(...QUEUES)];
+    const bare = { provide: 'bare', useValue: Object.create(Object.create(null) as object) as object };
+    const module = await Test.createTestingModule({ imports, providers: [Stray, Elsewhere, Sub, bare] }).compile();
+    await module.init();
+    expect(module.get(Queues).find('emails')?.worker.types.toSorted()).toEqual(['elsewhere', 'kept', 'stray']);
+    const told = 'Do not run, being overridden without a decorator: @TaskHandler("base") of Base.run by Sub.';
+    expect(warn.mock.calls).toContainEqual([told]);
+    await module.close();
+    warn.mockRestore();
+  });
+
   it.each<[string, () => unknown, RegExp]>([
     [
       'a static method',

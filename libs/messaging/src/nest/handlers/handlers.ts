@@ -48,6 +48,10 @@ export class Handlers {
       else this.connectEvent(handler, definition);
     }
     this.refuseStrangers();
+    const overridden = this.explorer.overridden().slice(0, MOST_NAMED);
+    if (overridden.length > 0) {
+      this.log.warn(`Do not run, being overridden without a decorator: ${overridden.join(', ')}.`);
+    }
   }
 
   /**

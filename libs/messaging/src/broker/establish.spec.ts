@@ -117,6 +117,7 @@ describe("topology 'check'", () => {
     ]);
     await until('it consumes', () => early.problem === undefined);
     await broker.advance(10_000);
+    await until('both have run', () => early.seen.length === 2);
     expect(early.seen.sort()).toEqual(ids.sort());
   });
 

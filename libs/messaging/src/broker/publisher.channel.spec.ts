@@ -188,6 +188,23 @@ describe('a channel', () => {
     expect([idsOn(0), idsOn(1)]).toEqual([[], ['1']]);
   });
 
+  it('that opens after something more was asked for is not used: the setup runs again first', async () => {
+    let declared = 0;
+    setups = [async () => void declared++, async () => void declared++];
+    let open: () => void = () => undefined;
+    link.opening = new Promise((resolve) => (open = resolve));
+    link.connect();
+    void publish('1');
+    await settle();
+    publisher.extend();
+    void publish('delayed');
+    open();
+    await settle();
+    expect(declared).toBe(2);
+    expect([idsOn(0), idsOn(1)]).toEqual([[], ['1', 'delayed']]);
+    expect(channel(0).open).toBe(false);
+  });
+
   it('is not opened before the setup succeeded: it is tried again, and the problem told meanwhile', async () => {
     setups = [() => Promise.reject(new Error('406'))];
     link.connect();

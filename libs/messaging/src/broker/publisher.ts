@@ -152,8 +152,8 @@ export class Publisher {
         if (renewals !== this.renewals) continue;
         const channel = await this.connection.openChannel();
         failures = 0;
-        // Closed meanwhile: nobody would ever end the use of this channel.
-        if (signal.aborted) await closeChannel(channel);
+        // Closed meanwhile: nobody would ever end the use of this channel. Or something more is needed: first it has to be there.
+        if (signal.aborted || renewals !== this.renewals) await closeChannel(channel);
         else await this.use(channel);
       } catch (error) {
         if (signal.aborted) return;

@@ -81,6 +81,18 @@ describe('a contract', () => {
     expect(received).toEqual({ at: new Date('2026-12-24T18:00:00Z'), to: 'Ada' });
   });
 
+  it('keeps a field "type" that is of the payload, and leaves it out where it only repeats the type of the task', async () => {
+    const Typed = defineTask('paid', {
+      queue: 'q',
+      payload: z.strictObject({ type: z.literal('paid'), id: z.number() }),
+    });
+    const Bare = defineTask('paid', { queue: 'q', payload: z.strictObject({ id: z.number() }) });
+    const task = { type: 'paid', body: { type: 'paid', id: 1 } };
+    expect(await Typed.receiveFrom(task)).toEqual({ type: 'paid', id: 1 });
+    expect(await Bare.receiveFrom(task)).toEqual({ id: 1 });
+    await expect(Bare.receiveFrom({ type: 'paid', body: { type: 'paid', id: 'x' } })).rejects.toThrow(/\/id: /);
+  });
+
   it('names 20 problems, and says how many more there are', async () => {
     const fields = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`unknown${index}`, 1]));
     const refusal = await InvoiceRun.checkSent({ orderId: 1, ...fields }).catch((error: Error) => error);
@@ -97,6 +109,16 @@ describe('a contract', () => {
       /payload must be a class, or a schema/,
     ],
   ])('%s is refused', (_what, define, message) => expect(define).toThrow(message));
+
+  it('whose check outlasts its client is not sent, and opens nothing any more', async () => {
+    const connections = broker.connect();
+    const client = new TaskClient({ connections });
+    const opened = jest.spyOn(connections.publishing, 'openChannel');
+    const checked = z.object({ id: z.number().refine(() => client.stop().then(() => true)) });
+    const Slow = defineTask('slow', { queue: 'slow', payload: checked });
+    await expect(client.put(Slow, { id: 1 })).rejects.toMatchObject({ code: 'PUBLISH_NOT_SENT' });
+    expect(opened).not.toHaveBeenCalled();
+  });
 
   it('of a client that is stopped puts nothing', async () => {
     await tasks.stop();
@@ -186,6 +208,16 @@ describe('many tasks of a contract', () => {
       ['invoice.run', { orderId: 1 }],
       ['invoice.run', { orderId: 2 }],
     ]);
+  });
+
+  it('among which is none have an outcome for that, too', async () => {
+    const odd = [null as unknown as ContractPutItem<Invoice>, { payload: { orderId: 1 } }];
+    const refused = { stored: false, error: { code: 'TASK_INVALID' } };
+    expect(await tasks.putAll(InvoiceRun, odd)).toMatchObject([refused, { stored: true }]);
+    const told: unknown[] = [];
+    const counts = await tasks.putAll(InvoiceRun, odd.values(), { onOutcome: async (outcome) => told.push(outcome) });
+    expect(counts).toEqual({ storedCount: 1, failedCount: 1 });
+    expect(told).toMatchObject([refused, { stored: true }]);
   });
 
   it('of a source are told as they come, with their place, and counted', async () => {

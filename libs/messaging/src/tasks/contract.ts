@@ -9,6 +9,7 @@ import {
   type PayloadReader,
   type StandardSchema,
 } from './payload';
+import { payloadOf, type JsonObject } from './task';
 
 export interface TaskContractOptions<Payload> {
   /** The work queue of these tasks. */
@@ -25,7 +26,7 @@ export abstract class Contract<Sent extends object = object, Received = Sent> {
   /** Only for the compiler. */
   declare readonly types?: { readonly sent: Sent; readonly received: Received };
 
-  constructor(private readonly reader: PayloadReader<Received>) {}
+  constructor(protected readonly reader: PayloadReader<Received>) {}
 
   /** @throws InvalidMessageError `INVALID_PAYLOAD`, with a pointer to the first problem. */
   async checkSent(payload: unknown): Promise<void> {
@@ -51,6 +52,18 @@ export class TaskContract<Sent extends object = object, Received = Sent> extends
     reader: PayloadReader<Received>,
   ) {
     super(reader);
+  }
+
+  /**
+   * The payload of a task. A field `type` that says what the task's type is may be the payload's own, or be there for who puts bare JSON: the
+   * contract knows.
+   * @throws DiscardTask `INVALID_PAYLOAD`.
+   */
+  async receiveFrom(task: { type: string; body: JsonObject }): Promise<Received> {
+    const payload = payloadOf(task);
+    if (payload === task.body) return this.receive(payload);
+    const whole = await this.reader(task.body);
+    return whole.problems ? this.receive(payload) : whole.payload;
   }
 }
 

@@ -262,3 +262,18 @@ it('lets others have their turn while it refuses one task after the other', asyn
   expect(result).toEqual({ storedCount: 0, failedCount: 20_000 });
   expect(turnsOfOthers).toBeGreaterThan(10);
 });
+
+it('waits for what the callback promises, and ends with why it could not', async () => {
+  const written = gate();
+  let isOver = false;
+  const tell = ({ stored }: PutOutcome, { id }: PutItem) =>
+    written.opened.then(() => {
+      if (stored && id === 't1') throw new Error('the file is full');
+    });
+  const done = new PutAll(broker.host, tell, over.signal).run(items(2)).finally(() => (isOver = true));
+  await turns();
+  await broker.confirm(2);
+  expect(isOver).toBe(false);
+  written.open();
+  await expect(done).rejects.toThrow('the file is full');
+});

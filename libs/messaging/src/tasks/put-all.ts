@@ -10,8 +10,8 @@ export interface PutItem extends PutOptions {
 /** What has become of one task. An id is missing when nobody gave one and it was refused before it got one. */
 export type PutOutcome = { id: string; stored: true } | { id?: string; stored: false; error: MercuryError };
 
-/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. */
-export type OnOutcome = (outcome: PutOutcome, item: PutItem, index: number) => void;
+/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. What it promises is waited for. */
+export type OnOutcome = (outcome: PutOutcome, item: PutItem, index: number) => unknown;
 
 export interface PutCounts {
   storedCount: number;
@@ -68,6 +68,8 @@ export class PutAll {
   private storedCount = 0;
   private failedCount = 0;
   private underWay = 0;
+  /** So many promises of the callback are open. */
+  private beingTold = 0;
   /** Why nothing more is taken. Boxed: anything can be thrown. */
   private stopped: { reason: unknown } | undefined;
   private wake: () => void = () => undefined;
@@ -93,7 +95,7 @@ export class PutAll {
     } catch (reason) {
       this.stop(reason);
     }
-    while (this.underWay > 0) await this.untilWoken();
+    while (this.underWay + this.beingTold > 0) await this.untilWoken();
     this.over.removeEventListener('abort', onOver);
     if (this.stopped) throw this.stopped.reason;
     return { storedCount: this.storedCount, failedCount: this.failedCount };
@@ -171,10 +173,22 @@ export class PutAll {
 
   private tell(outcome: PutOutcome, item: PutItem, index: number): void {
     try {
-      this.onOutcome(outcome, item, index);
+      const told = this.onOutcome(outcome, item, index);
+      if (told instanceof Promise) void this.untilTold(told);
     } catch (reason) {
       this.stop(reason);
     }
+  }
+
+  private async untilTold(told: Promise<unknown>): Promise<void> {
+    this.beingTold += 1;
+    try {
+      await told;
+    } catch (reason) {
+      this.stop(reason);
+    }
+    this.beingTold -= 1;
+    this.wake();
   }
 
   private stop(reason: unknown): void {

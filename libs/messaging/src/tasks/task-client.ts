@@ -1,7 +1,7 @@
 import { useConnections, type BrokerUse } from '../broker/connections';
 import type { ClientEvents } from '../broker/events';
 import { refuse } from '../checks';
-import { ConfigError, MercuryError, stopped } from '../errors';
+import { ConfigError, InvalidMessageError, MercuryError, stopped } from '../errors';
 import { Events } from '../events';
 import type { TaskContract } from './contract';
 import { checkClient, type WorkerClientOptions } from './options';
@@ -19,8 +19,8 @@ export type ContractPutOptions = Omit<PutOptions, 'type'>;
 /** A task of many: its payload, and what `put` takes beside it. */
 export type ContractPutItem<Sent> = { payload: Sendable<Sent> } & ContractPutOptions;
 
-/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. */
-export type OnContractOutcome<Sent> = (outcome: PutOutcome, item: ContractPutItem<Sent>, index: number) => void;
+/** Told once for each task, as soon as it is known: the task itself, and its place among the others, from 0. What it promises is waited for. */
+export type OnContractOutcome<Sent> = (outcome: PutOutcome, item: ContractPutItem<Sent>, index: number) => unknown;
 
 type Item<Sent> = ContractPutItem<Sent>;
 
@@ -62,9 +62,9 @@ export class TaskClient {
     payload: NoInfer<Sendable<Sent>>,
     options: ContractPutOptions = {},
   ): Promise<string> {
-    if (this.isStopped) throw stopped('task client');
+    const client = this.clientOf(contract.queue);
     await contract.checkSent(payload);
-    return this.clientOf(contract.queue).put(payload, { ...options, type: contract.type });
+    return client.put(payload, { ...options, type: contract.type });
   }
 
   /**
@@ -96,15 +96,12 @@ export class TaskClient {
     items: readonly Item<Sent>[] | Iterable<Item<Sent>> | AsyncIterable<Item<Sent>>,
     { onOutcome, ...options }: PutAllOptions & { onOutcome?: OnContractOutcome<Sent> } = {},
   ): Promise<PutOutcome[] | PutCounts> {
-    if (this.isStopped) throw stopped('task client');
     const client = this.clientOf(contract.queue);
     if (onOutcome) return putChecked(client, contract, items, onOutcome, options);
     if (!Array.isArray(items))
       throw new ConfigError('putAll', ['onOutcome must be a function where the tasks are no list']);
     const list = items as readonly Item<Sent>[];
-    const checks = await Promise.all(
-      list.map(({ payload }) => contract.checkSent(payload).then(() => undefined, refusal)),
-    );
+    const checks = await Promise.all(list.map((item) => refusalOf(contract, item)));
     const sound = list.filter((_item, index) => !checks[index]);
     const stored = (
       await client.putAll(
@@ -129,8 +126,12 @@ export class TaskClient {
     return this.stop();
   }
 
-  /** Made with the first task of its queue. */
+  /**
+   * Made with the first task of its queue. Asked for before a payload is checked, which may take its time: one that is made after `stop`
+   * would never be closed.
+   */
   private clientOf(queueName: string): WorkerClient {
+    if (this.isStopped) throw stopped('task client');
     let client = this.clients.get(queueName);
     if (!client) {
       client = this.open(queueName);
@@ -161,10 +162,10 @@ async function putChecked<Sent extends object>(
     let index = -1;
     for await (const item of items) {
       index += 1;
-      const error = await contract.checkSent(item.payload).then(() => undefined, refusal);
+      const error = await refusalOf(contract, item);
       if (error) {
         refusedCount += 1;
-        onOutcome(failureOf(item, error), item, index);
+        await onOutcome(failureOf(item, error), item, index);
         continue;
       }
       const put = putItemOf(contract, item);
@@ -177,7 +178,7 @@ async function putChecked<Sent extends object>(
     onOutcome: (outcome, put) => {
       const known = given.get(put);
       given.delete(put);
-      if (known) onOutcome(outcome, known.item, known.index);
+      return known && onOutcome(outcome, known.item, known.index);
     },
   });
   return { storedCount, failedCount: failedCount + refusedCount };
@@ -187,8 +188,20 @@ function putItemOf<Sent>({ type }: TaskContract<object, unknown>, { payload, ...
   return { ...options, type, body: payload as object };
 }
 
-/** Refused by the contract; what a schema throws by itself is no answer to that. */
-function refusal(error: unknown): MercuryError {
-  if (error instanceof MercuryError) return error;
-  throw error;
+/** Why a task is not sent, if it is not. @throws what a schema throws by itself: that is no answer to whether it may be sent. */
+async function refusalOf<Sent extends object>(
+  contract: TaskContract<Sent, unknown>,
+  item: Item<Sent> | undefined | null,
+): Promise<MercuryError | undefined> {
+  // Whoever has no types may give anything.
+  if (typeof item !== 'object' || item === null) {
+    return new InvalidMessageError('TASK_INVALID', 'Each of the tasks must be an object with a payload.');
+  }
+  try {
+    await contract.checkSent(item.payload);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MercuryError) return error;
+    throw error;
+  }
 }

@@ -136,6 +136,17 @@ it.each<[string, () => new () => object, RegExp]>([
     },
     /two handlers for the durable subscription "shop\.billing".*Billing\.paid and .*Twice\.run/,
   ],
+  [
+    'with a durable name that cannot be',
+    () => {
+      class Dotted {
+        @OnBusEvent('order.sent', { durable: 'a.b' })
+        run(): void {}
+      }
+      return Dotted;
+    },
+    /Dotted\.run: durable must have no dot/,
+  ],
 ])('an application with a handler %s does not start', async (_what, make, message) => {
   await expect(start({ providers: [Billing, make()] })).rejects.toThrow(message);
 });

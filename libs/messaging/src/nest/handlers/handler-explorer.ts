@@ -24,13 +24,14 @@ const placed = new WeakSet<object>();
 @Injectable()
 export class HandlerExplorer {
   private readonly scanner = new MetadataScanner();
+  private readonly overrides = new Set<string>();
 
   constructor(
     private readonly modules: ModulesContainer,
     private readonly creator: ExternalContextCreator,
   ) {}
 
-  /** @throws ConfigError `CONFIG_INVALID` for a handler in a guard, pipe, interceptor or filter: nobody would call it. */
+  /** @throws ConfigError `CONFIG_INVALID` for a handler in a guard, pipe, interceptor or filter, or in a transient class: nobody would call it. */
   explore(): FoundHandler[] {
     const found: FoundHandler[] = [];
     const seen = new Set<object>();
@@ -62,11 +63,26 @@ export class HandlerExplorer {
       });
   }
 
+  /** Handlers of this application that a class which extends theirs has overridden without a decorator. */
+  overridden(): string[] {
+    return [...this.overrides];
+  }
+
   private *handlersOf(wrapper: InstanceWrapper<object>, host: Module): Generator<FoundHandler> {
     const prototype = prototypeOf(wrapper);
     if (!prototype) return;
-    for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) placed.add(at);
+    for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) {
+      placed.add(at);
+      for (const { name, place } of this.definedIn(at as Prototype, at.constructor.name)) {
+        const isHere = definitionsOf(prototype[name] as object).length > 0;
+        if (!isHere && Object.hasOwn(at, name)) this.overrides.add(`${place} by ${prototype.constructor.name}`);
+      }
+    }
     for (const { definition, name, place } of this.definedIn(prototype, prototype.constructor.name)) {
+      if (wrapper.isTransient) {
+        const problem = 'its class is transient: made for each who injects it, and for no task; make it request-scoped';
+        throw new ConfigError(place, [problem]);
+      }
       const proxy: FoundHandler['proxy'] = (onFiltered) =>
         new HandlerProxy(this.creator, { name, wrapper, host }, onFiltered);
       yield { definition, place, proxy };
@@ -97,5 +113,7 @@ function prototypeOf({ instance, metatype }: InstanceWrapper): Prototype | undef
   const made =
     typeof instance === 'object' && instance !== null ? (Object.getPrototypeOf(instance) as Prototype | null) : null;
   const declared = (metatype as { prototype?: Prototype } | null)?.prototype;
-  return made ?? declared;
+  const prototype = made ?? declared;
+  // A value may be made by Object.create(null), or of such.
+  return prototype && 'constructor' in prototype ? prototype : undefined;
 }

@@ -1,11 +1,12 @@
 import { ContextIdFactory, type ContextId, type ExternalContextCreator } from '@nestjs/core';
+import { HandlerMetadataStorage } from '@nestjs/core/helpers/handler-metadata-storage';
 import { Injector } from '@nestjs/core/injector/injector';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import type { Module } from '@nestjs/core/injector/module';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { type HandlerCall, type Thrown } from './handler-call';
+import { HandlerCall, type Thrown } from './handler-call';
 import { HandlerParams } from './handler-definition';
 import { CALL, type HandlerContext } from './handler.context';
 import { whileFiltered } from './task-errors.filter';
@@ -42,9 +43,15 @@ export class HandlerProxy {
     const { wrapper, host, name } = method;
     // By itself it finds the modules of providers, and not those of controllers: their enhancers would be passed over.
     const key = { value: () => host.token };
+    const getParamValue: ExternalContextCreator['getParamValue'] = (value, argument, pipes) =>
+      // A pipe for everything, such as one that copies what it cleans, is not meant for this.
+      value instanceof HandlerCall ? Promise.resolve(value) : creator.getParamValue(value, argument, pipes);
     this.creator = Object.create(creator, {
       getContextModuleKey: key,
       getHostModuleKey: key,
+      getParamValue: { value: getParamValue },
+      // What Nest knows of parameters it keeps by the names of class and method, which others may have, too.
+      handlerMetadataStorage: { value: new HandlerMetadataStorage() },
     }) as ExternalContextCreator;
     if (wrapper.isDependencyTreeStatic()) this.proxy = this.proxyOf(wrapper.instance, name);
   }

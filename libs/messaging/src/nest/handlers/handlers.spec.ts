@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { Injectable, Logger, Module, UseGuards, type ModuleMetadata } from '@nestjs/common';
+import { Injectable, Logger, Module, Scope, UseGuards, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { MemoryBroker } from '../../testing';
-import { MessagingModule, Queues, TaskHandler } from '..';
+import { MessagingModule, OnBusEvent, Queues, TaskHandler } from '..';
 
 const QUEUES = [{ name: 'emails' }, { name: 'invoices' }] as const;
 
@@ -45,6 +45,11 @@ describe('an application does not start', () => {
     @TaskHandler('x')
     run(): void {}
   }
+  @Injectable({ scope: Scope.TRANSIENT })
+  class Passing {
+    @TaskHandler('passing', { queue: 'emails' })
+    run(): void {}
+  }
   @Injectable()
   class HandlingGuard extends class {
     canActivate(): boolean {
@@ -82,6 +87,11 @@ describe('an application does not start', () => {
       'with a handler in a guard',
       () => ({ imports: many(), providers: [Guarded] }),
       /HandlingGuard\.run: its class is a guard, pipe, interceptor or filter/,
+    ],
+    [
+      'with a handler in a transient class',
+      () => ({ imports: many(), providers: [Passing] }),
+      /Passing\.run: its class is transient.*make it request-scoped/,
     ],
     [
       'with handlers that are loaded and in no module',
@@ -122,6 +132,30 @@ describe('an application does not start', () => {
     warn.mockRestore();
   });
 
+  it('but does where a class overrides a handler without a decorator, and says so', async () => {
+    class Base {
+      @TaskHandler('base', { queue: 'emails' })
+      run(): void {}
+
+      @TaskHandler('kept', { queue: 'emails' })
+      kept(): void {}
+    }
+    @Injectable()
+    class Sub extends Base {
+      override run(): void {}
+    }
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    const imports = [connected(), MessagingModule.registerQueue(...QUEUES)];
+    const bare = { provide: 'bare', useValue: Object.create(Object.create(null) as object) as object };
+    const module = await Test.createTestingModule({ imports, providers: [Stray, Elsewhere, Sub, bare] }).compile();
+    await module.init();
+    expect(module.get(Queues).find('emails')?.worker.types.toSorted()).toEqual(['elsewhere', 'kept', 'stray']);
+    const told = 'Do not run, being overridden without a decorator: @TaskHandler("base") of Base.run by Sub.';
+    expect(warn.mock.calls).toContainEqual([told]);
+    await module.close();
+    warn.mockRestore();
+  });
+
   it.each<[string, () => unknown, RegExp]>([
     [
       'a static method',
@@ -137,6 +171,47 @@ describe('an application does not start', () => {
       'no method',
       () => TaskHandler('x')(Mails.prototype, 'none', undefined as never),
       /Mails\.none is no method of its instances/,
+    ],
+    [
+      'of a type that is none, as a contract in a circle of imports',
+      () => {
+        class Early {
+          @TaskHandler(undefined as unknown as string) run(): void {}
+        }
+        return Early;
+      },
+      /@TaskHandler\(undefined\) of Early\.run: its type must be .*what defineTask gave; undefined is a contract whose module/,
+    ],
+    [
+      'of events of a pattern that is none',
+      () => {
+        class Early {
+          @OnBusEvent({ key: 'x' } as unknown as string) run(): void {}
+        }
+        return Early;
+      },
+      /of Early\.run: its pattern must be .*what defineEvent gave; .* an object one of another copy/,
+    ],
+    [
+      'of events, with rules that only a durable subscription has',
+      () => {
+        class Hopeful {
+          @OnBusEvent('x', { maxAttempts: 5 }) run(): void {}
+        }
+        return Hopeful;
+      },
+      /Hopeful\.run: without "durable" .* no use for maxAttempts/,
+    ],
+    [
+      'for a payload whose class is imported as a type only',
+      () => {
+        class Typed {
+          // What compilers write for "import type".
+          @TaskHandler('x') run(_payload: (...args: never[]) => unknown): void {}
+        }
+        return Typed;
+      },
+      /Typed\.run: its payload cannot be checked: .*"import type"; import the class/,
     ],
   ])('whose handler is %s: the class cannot even be loaded', (_what, load, message) => {
     expect(load).toThrow(message);

@@ -22,7 +22,7 @@ const MOST_NAMED = 10;
 export class Handlers {
   private readonly log = new Logger('Messaging');
   /** Each begins a subscription. */
-  private readonly beginnings: (() => Subscription)[] = [];
+  private readonly beginnings: { place: string; begin: () => Subscription }[] = [];
   private readonly subscriptions: Subscription[] = [];
   private readonly listeners: ((subscription: DurableSubscription, pattern: string) => void)[] = [];
   /** By bus and name, the handlers of durable subscriptions. */
@@ -48,11 +48,25 @@ export class Handlers {
       else this.connectEvent(handler, definition);
     }
     this.refuseStrangers();
+    const overridden = this.explorer.overridden().slice(0, MOST_NAMED);
+    if (overridden.length > 0) {
+      this.log.warn(`Do not run, being overridden without a decorator: ${overridden.join(', ')}.`);
+    }
   }
 
-  /** Begins to hear events. Workers and schedulers are started by who has them. */
+  /**
+   * Begins to hear events. Workers and schedulers are started by who has them.
+   * @throws ConfigError `CONFIG_INVALID` for a subscription that cannot be.
+   */
   subscribe(): void {
-    for (const begin of this.beginnings.splice(0)) this.subscriptions.push(begin());
+    for (const { place, begin } of this.beginnings.splice(0)) {
+      try {
+        this.subscriptions.push(begin());
+      } catch (error) {
+        if (error instanceof ConfigError) throw new ConfigError(place, error.problems);
+        throw error;
+      }
+    }
   }
 
   /** Ends the subscriptions, and waits for what runs. */
@@ -75,8 +89,7 @@ export class Handlers {
     queue.worker.addHandler(type, place, {
       ...rules,
       run: async (task) => {
-        const json = payloadOf(task);
-        const payload = contract ? await contract.receive(json) : json;
+        const payload = contract ? await contract.receiveFrom(task) : payloadOf(task);
         return call.call(payload, new TaskContext(task), new HandlerCall(task));
       },
     });
@@ -92,12 +105,13 @@ export class Handlers {
       return call.call(payload, new EventContext(event), new HandlerCall(event.task));
     };
     const bindings = [{ key: pattern }];
-    this.beginnings.push(() => {
+    const begin = () => {
       if (!durable) return bus.subscribe(bindings, handle);
       const subscription = bus.subscribe(bindings, handle, durable);
       for (const listener of this.listeners) listener(subscription, pattern);
       return subscription;
-    });
+    };
+    this.beginnings.push({ place, begin });
   }
 
   private refuseStrangers(): void {

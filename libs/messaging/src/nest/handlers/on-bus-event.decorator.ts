@@ -1,5 +1,6 @@
 import type { DurableSubscriptionOptions } from '../../bus/durable-subscription';
 import { EventContract } from '../../bus/event-contract';
+import { refuse } from '../../checks';
 import { defineHandler } from './handler-definition';
 import type { HandlerDecorator } from './task-handler.decorator';
 
@@ -29,11 +30,15 @@ export function OnBusEvent(
 ): MethodDecorator {
   const contract = patternOrContract instanceof EventContract ? patternOrContract : undefined;
   const pattern = contract?.key ?? (patternOrContract as string);
-  return (target, name, descriptor) =>
+  const decorator = `@OnBusEvent(${JSON.stringify(pattern)})`;
+  const idle = durable === undefined ? Object.keys(rules) : [];
+  const problem = `without "durable" nothing is tried again or shared, so there is no use for ${idle.join(', ')}`;
+  return (target, name, descriptor) => {
+    refuse(`${decorator} of ${target.constructor.name}.${String(name)}`, idle.length > 0 ? [problem] : []);
     defineHandler(
       {
         kind: 'event',
-        decorator: `@OnBusEvent(${JSON.stringify(pattern)})`,
+        decorator,
         pattern,
         bus: contract?.bus ?? bus,
         contract,
@@ -43,4 +48,5 @@ export function OnBusEvent(
       name,
       descriptor,
     );
+  };
 }

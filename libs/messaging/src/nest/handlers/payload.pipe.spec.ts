@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { Type } from 'class-transformer';
-import { IsDate, IsInt, IsObject, IsOptional, ValidateNested } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import { Allow, IsArray, IsDate, IsInt, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import { PayloadPipe } from './payload.pipe';
 
 class Line {
@@ -25,6 +25,18 @@ class Order {
   @IsDate()
   @Type(() => Date)
   due?: Date;
+
+  @IsOptional()
+  @IsArray()
+  list?: unknown[];
+
+  @Allow()
+  any?: unknown;
+
+  @IsOptional()
+  @IsObject()
+  @Transform(({ value }) => JSON.parse(value as string) as unknown)
+  text?: Record<string, unknown>;
 }
 
 const read = (json: string): Promise<unknown> =>
@@ -44,6 +56,33 @@ it.each([
 ])('keeps open data exactly as it came: %.60s', async (data) => {
   const order = (await read(`{"data":${data}}`)) as Order;
   expect(JSON.stringify(order.data)).toBe(data);
+});
+
+it.each(['list', 'any'])('keeps what is in a %s exactly as it came', async (field) => {
+  const value = '[{"constructor":"Ferrari","toString":1}]';
+  const order = (await read(`{"data":{},"${field}":${value}}`)) as Record<string, unknown>;
+  expect(JSON.stringify(order[field])).toBe(value);
+});
+
+it('makes of an object what the class says that it is to become', async () => {
+  expect(await read('{"data":{},"text":"{\\"a\\":1}"}')).toMatchObject({ text: { a: 1 } });
+});
+
+const WIDE = JSON.stringify(Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`u${index}`, 1])));
+
+it.each([
+  ['an object of 100,000 fields, without looking at each', `{"data":{},"line":${WIDE}}`, '/line: an object in it'],
+  ['the same where a number belongs', `{"data":{},"amount":${WIDE}}`, '/amount: an object in it'],
+  [
+    'what is 100,000 levels deep',
+    `{"data":{},"line":{"amount":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`,
+    '/line: it must be at most 500 levels deep',
+  ],
+])('refuses %s', async (_what, json, problem) => {
+  const beganAtMs = performance.now();
+  await expect(read(json)).rejects.toMatchObject({ message: expect.stringContaining(problem) as string });
+  // Unbounded it takes 20 s and more.
+  expect(performance.now() - beganAtMs).toBeLessThan(5_000);
 });
 
 it.each([

@@ -5,6 +5,7 @@ import {
   topologyDifferences,
   topologyOf,
   type BusTopologyOptions,
+  type SubscriptionTopologyOptions,
   type TopologyOptions,
 } from '@mercury/messaging';
 import { brokerOptions, retryDelays as levelsOf } from './broker-options';
@@ -17,6 +18,7 @@ interface WhichOptions {
   retryDelays?: number[];
   schedules?: boolean;
   bus: BusTopologyOptions[];
+  subscription: SubscriptionTopologyOptions[];
 }
 
 interface PrintOptions extends WhichOptions {
@@ -85,15 +87,28 @@ function withWhich(command: Command): Command {
     .option('-q, --queue <name>', 'a work queue; repeatable (default: QUEUE_NAME)', collected<string>(String), [])
     .option('--retry-delays <ms,…>', 'the retry levels of these queues, in milliseconds', levelsOf)
     .option('--schedules', 'a Scheduler puts tasks on these queues')
-    .option('--bus <name:kind>', 'an event bus; direct, fanout, topic or headers; repeatable', collected(bus), []);
+    .option('--bus <name:kind>', 'an event bus; direct, fanout, topic or headers; repeatable', collected(bus), [])
+    .option(
+      '--subscription <bus:durable:key,…>',
+      'a durable subscription of a --bus, with the keys that it hears; repeatable',
+      collected(subscription),
+      [],
+    );
 }
 
-function wanted({ queue, retryDelays, schedules = false, bus: buses }: WhichOptions): TopologyOptions {
+function wanted({
+  queue,
+  retryDelays,
+  schedules = false,
+  bus: buses,
+  subscription: given,
+}: WhichOptions): TopologyOptions {
   const fallback = process.env['QUEUE_NAME'] && buses.length === 0 ? [process.env['QUEUE_NAME']] : [];
   const names = queue.length > 0 ? queue : fallback;
   if (names.length + buses.length === 0) throw new UsageError('Which? Give --queue or --bus.');
   const delays = retryDelays ? { retryDelaysMs: retryDelays } : {};
-  return { queues: names.map((queueName) => ({ queueName, schedules, ...delays })), buses };
+  const queues = names.map((queueName) => ({ queueName, schedules, ...delays }));
+  return { queues, buses, subscriptions: given.map((each) => ({ ...each, ...delays })) };
 }
 
 function collected<Value>(read: (text: string) => Value): (text: string, before: Value[]) => Value[] {
@@ -106,6 +121,13 @@ function bus(text: string): BusTopologyOptions {
   if (name === undefined)
     throw new InvalidArgumentError('Write logs:direct; kinds are direct, fanout, topic, headers.');
   return { name, kind: kind as NonNullable<BusTopologyOptions['kind']> };
+}
+
+function subscription(text: string): SubscriptionTopologyOptions {
+  const [, name, durable, keys] = /^(.+):([^:.]+):([^:]*)$/.exec(text) ?? [];
+  if (name === undefined || durable === undefined)
+    throw new InvalidArgumentError('Write shop:billing:order.paid,order.refunded.');
+  return { bus: name, durable, keys: (keys ?? '').split(',') };
 }
 
 const say = (text: string) => process.stderr.write(`${printable(text)}.\n`);

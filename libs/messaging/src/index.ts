@@ -7,7 +7,14 @@ export {
   type TaskClientOptions,
 } from './tasks/task-client';
 export { EventContract, defineEvent, type EventContractOptions } from './bus/event-contract';
-export { Contract, TaskContract, defineTask, type TaskContractOptions } from './tasks/contract';
+export {
+  Contract,
+  TaskContract,
+  defineTask,
+  type Received,
+  type Sent,
+  type TaskContractOptions,
+} from './tasks/contract';
 export type { PayloadClass, Sendable, StandardSchema } from './tasks/payload';
 export { Worker } from './tasks/worker';
 export {
@@ -50,6 +57,7 @@ export { applyTopology, topologyDifferences } from './tasks/apply-topology';
 export {
   topologyOf,
   type BusTopologyOptions,
+  type SubscriptionTopologyOptions,
   type QueueTopologyOptions,
   type TopologyOptions,
 } from './tasks/topology-options';

@@ -1,7 +1,7 @@
 import { closeChannel, type Connection, type Connections } from '../broker/connection';
 import type { Delivery } from '../broker/deliveries';
 import type { TopologyMode } from '../broker/options';
-import { brokerProblem, type MercuryError } from '../errors';
+import { BrokerError, brokerProblem, type MercuryError } from '../errors';
 import type { Events } from '../events';
 import type { WorkerEvents } from '../tasks/events';
 import type { WorkerOptions } from '../tasks/options';
@@ -126,6 +126,8 @@ export class WorkingSubscription implements DurableSubscription {
 
 /** The bus, as where the tasks of a worker come from. */
 class BusSource implements TaskSource {
+  private isRefused = false;
+
   constructor(
     private readonly host: DurableHost,
     private readonly queueName: string,
@@ -135,7 +137,7 @@ class BusSource implements TaskSource {
 
   async bind(connection: Connection): Promise<void> {
     const { host, queueName } = this;
-    if (host.topology !== 'declare') return;
+    if (host.topology === 'none' || this.isRefused) return;
     const channel = await connection.openChannel();
     try {
       await host.declareExchange(channel);
@@ -144,9 +146,24 @@ class BusSource implements TaskSource {
       // After it: an event that fits an old binding and a new one must not fall in between.
       for (const { key = '', headers } of this.unbind)
         await channel.unbindQueue(queueName, host.exchange, key, headers);
+    } catch (cause) {
+      // An operator has bound it, or nobody has: no method of the protocol tells.
+      if (host.topology !== 'check' || (cause as { code?: number }).code !== 403) throw cause;
+      this.isRefused = true;
+      host.onProblem(this.unbound(cause));
     } finally {
       await closeChannel(channel);
     }
+  }
+
+  private unbound(cause: unknown): BrokerError {
+    const { exchange } = this.host;
+    const keys = this.bindings.map(({ key = '' }) => key).join(',');
+    const durable = this.queueName.slice(exchange.length + 1);
+    const text =
+      `This user may not bind "${this.queueName}" to "${exchange}", and whether somebody has cannot be seen: without it no event comes. ` +
+      `Who may runs: mercury topology apply --subscription '${exchange}:${durable}:${keys}'`;
+    return new BrokerError('BROKER_ACCESS_REFUSED', text, { cause });
   }
 
   received(delivery: Delivery): Delivery {

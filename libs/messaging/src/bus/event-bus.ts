@@ -10,6 +10,7 @@ import { Events } from '../events';
 import { OncePerMinute } from '../once-per-minute';
 import { Sequence } from '../sequence';
 import { controllerForMany } from '../signals';
+import { within } from '../timing';
 import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
 import { DEFAULTS } from '../tasks/options';
@@ -22,7 +23,7 @@ import {
   type DurableSubscriptionOptions,
 } from './durable-subscription';
 import { EventContract } from './event-contract';
-import { checkDurable, durableQueueOf, resolveBus, type EventBusOptions, type ResolvedBus } from './options';
+import { checkDurable, durableQueueOf, isPattern, resolveBus, type EventBusOptions, type ResolvedBus } from './options';
 import { QueueSubscription, type Binding, type BusEvent, type Subscription } from './subscription';
 import { removeQueues, type RemoveSubscriptionOptions, type RemovedSubscription } from './subscription-removal';
 
@@ -51,6 +52,8 @@ export class EventBus {
   private readonly broker: BrokerUse;
   private readonly publisher: Publisher;
   private readonly subscriptions = new Set<Subscription>();
+  /** Of subscriptions that do not hear anything yet. */
+  private readonly beginning = new Set<Promise<void>>();
   private readonly sequence = new Sequence();
   private readonly leaving = controllerForMany();
   private readonly toldRefusals = new OncePerMinute();
@@ -62,7 +65,7 @@ export class EventBus {
    */
   constructor(
     options: EventBusOptions,
-    private readonly kind: BusKind = 'direct',
+    readonly kind: BusKind = 'direct',
   ) {
     this.config = resolveBus(options);
     const onProblem = (problem: BrokerError) => this.events.emit('problem', problem);
@@ -92,7 +95,8 @@ export class EventBus {
   }
 
   /**
-   * Publishes an event. Resolves when the broker has given it to the queue of every subscriber that can take it.
+   * Publishes an event. Resolves when the broker has given it to the queue of every subscriber that can take it. It waits for subscriptions of
+   * this bus that have not begun yet, up to `publishTimeoutMs`.
    * @throws InvalidMessageError `EVENT_INVALID`, `BODY_INVALID`, `EVENT_TOO_LARGE`.
    * @throws PublishError `PUBLISH_NOT_SENT`, `PUBLISH_UNKNOWN`; with `mandatory` also `PUBLISH_RETURNED`.
    */
@@ -158,6 +162,8 @@ export class EventBus {
       subscription = new WorkingSubscription(host, bindings, handler, options);
     } else subscription = new QueueSubscription(host, bindings, handler as (event: BusEvent) => unknown);
     this.subscriptions.add(subscription);
+    const begun = subscription.ready.catch(() => undefined).finally(() => this.beginning.delete(begun));
+    this.beginning.add(begun);
     return subscription;
   }
 
@@ -203,7 +209,9 @@ export class EventBus {
       // On a headers bus they would take part in the routing.
       headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
     };
-    const { name: exchange } = this.config;
+    const { name: exchange, publishTimeoutMs } = this.config;
+    // Who subscribes and then publishes hears it: also where the one is begun at the start of an application, and nobody waits for it.
+    if (this.beginning.size > 0) await within(publishTimeoutMs, Promise.all(this.beginning));
     try {
       await this.publisher.publish({ exchange, routingKey: key, content, properties });
     } catch (error) {
@@ -230,7 +238,7 @@ export class EventBus {
   /** What would get nothing, or what another subscription of this program would undo. */
   private conflictsOf(bindings: readonly Binding[], { durable, unbind = [] }: DurableSubscriptionOptions): string[] {
     const problems: string[] = [];
-    const pattern = this.kind === 'direct' && bindings.find(({ key = '' }) => /(^|\.)[*#](\.|$)/.test(key));
+    const pattern = this.kind === 'direct' && bindings.find(({ key = '' }) => isPattern(key));
     if (pattern) problems.push(`"${pattern.key}" is a pattern, and gets nothing of a direct bus: make it a topic bus`);
     const others = [...this.subscriptions].filter((each) => each instanceof WorkingSubscription);
     const isOther = (each: WorkingSubscription) =>

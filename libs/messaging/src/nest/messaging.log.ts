@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { MercuryError } from '../errors';
+import { BrokerError, MercuryError } from '../errors';
+import { OncePerMinute } from '../once-per-minute';
 import type { Scheduler } from '../schedules/scheduler';
 
 /** What the module tells in Nest's log. */
@@ -9,9 +10,14 @@ export class MessagingLog {
 
   /** A death is an error, all else a warning. */
   tellProblemsOf(events: { on(name: 'problem', listener: (problem: MercuryError) => void): unknown }): void {
-    events.on('problem', ({ code, message }) =>
-      code === 'TASK_DEAD' ? this.log.error(message) : this.log.warn(message),
-    );
+    const told = new OncePerMinute();
+    events.on('problem', ({ code, message }) => {
+      // What is missing or different has a message of its own; all else of the broker is the same, however it says it.
+      const isWait = code.startsWith('BROKER_');
+      if (isWait && !told.isDue(code.startsWith('BROKER_TOPOLOGY') ? message : code)) return;
+      if (code === 'TASK_DEAD') this.log.error(message);
+      else this.log.warn(message);
+    });
   }
 
   tellTicksOf({ events, queueName }: Scheduler): void {
@@ -23,9 +29,10 @@ export class MessagingLog {
     );
   }
 
-  /** Why something could not be started. Stopped while it still connects is no error. */
+  /** Why something could not be started. Stopped while it still connects is no error; what is wrong with the broker is told as a problem. */
   tellFailure(error: unknown): void {
-    if (!(error instanceof MercuryError && error.code === 'STOPPED')) this.log.error(String(error));
+    const isTold = error instanceof BrokerError || (error instanceof MercuryError && error.code === 'STOPPED');
+    if (!isTold) this.log.error(String(error));
   }
 
   /** Once, where nobody listens. */

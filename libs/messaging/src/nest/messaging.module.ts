@@ -141,6 +141,10 @@ export class MessagingModule
       this.log.tellTicksOf(queue.scheduler);
       void queue.scheduler.start().catch((error: unknown) => this.log.tellFailure(error));
     }
+    // Whoever only puts, or goes by what others have declared, is ready once its queues are there.
+    if (this.options.handlers === false || this.options.topology === 'check') {
+      for (const { client } of this.queues.all) client.start();
+    }
     for (const bus of this.buses.all) bus.start();
     this.handlers.subscribe();
     for (const logger of this.ownLoggers()) {

@@ -1,5 +1,6 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { Connections } from '../broker/connection';
+import { refuse } from '../checks';
 import type { EventBusOptions } from '../bus/options';
 import type { ScheduleOptions } from '../schedules/schedule';
 import type { WorkerOptions } from '../tasks/options';
@@ -57,4 +58,41 @@ export function loggerOptionsOf(options: MessagingModuleOptions, connections: Co
 /** Who declares what is on the broker, as `forRoot` says. */
 export function topologyOf({ topology }: MessagingModuleOptions): Pick<MessagingModuleOptions, 'topology'> {
   return topology === undefined ? {} : { topology };
+}
+
+/** What `registerQueue` knows: an option that is misspelt is refused, also where the compiler does not see it. */
+export const QUEUE_OPTIONS: Readonly<Record<Exclude<keyof QueueOptions, 'name'>, true>> = {
+  capacity: true,
+  maxAttempts: true,
+  retryDelaysMs: true,
+  handlerTimeoutMs: true,
+  drainTimeoutMs: true,
+  publishTimeoutMs: true,
+  maxPayloadBytes: true,
+  postpone: true,
+  logs: true,
+  keyStore: true,
+  idempotencyTtlMs: true,
+  schedules: true,
+};
+
+export const ROOT_OPTIONS: Readonly<Record<keyof MessagingModuleOptions, true>> = {
+  ...QUEUE_OPTIONS,
+  rabbitUrl: true,
+  tls: true,
+  link: true,
+  connections: true,
+  topology: true,
+  queueName: true,
+  loggerName: true,
+  handlers: true,
+};
+
+/** @throws ConfigError `CONFIG_INVALID`, with all that is not known. */
+export function refuseUnknown(subject: string, options: object, known: Readonly<Record<string, true>>): void {
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name));
+  refuse(
+    subject,
+    unknown.map((name) => `there is no option "${name}"`),
+  );
 }

@@ -68,7 +68,7 @@ class ClassRules {
     if (typeof json !== 'object' || json === null || Array.isArray(json)) return NOT_AN_OBJECT;
     // Before anything is made of it: class-validator would look at each unknown field again and again.
     const unknown = Object.keys(json).filter((field) => !this.known.has(field));
-    if (unknown.length > 0) return { problems: unknown.map(asUnknown) };
+    if (unknown.length > 0) return { problems: unknown.map((field) => this.asUnknown(field)) };
     const excess = this.excessOf(json as Record<string, unknown>);
     if (excess) return { problems: [excess] };
     let payload: object;
@@ -104,6 +104,11 @@ class ClassRules {
     return undefined;
   }
 
+  private asUnknown(field: string): PayloadProblem {
+    const why = this.known.size === 0 ? `: the class ${this.type.name} has no decorators of class-validator` : '';
+    return { pointer: `/${field}`, message: `property ${field} should not exist${why}` };
+  }
+
   private instanceOf(json: Record<string, unknown>): object {
     const type = this.type as ClassTransformer.ClassConstructor<object>;
     if (this.open.size === 0) return this.transformer.plainToInstance(type, json);
@@ -125,10 +130,6 @@ function excessIn(value: unknown, level = 1): string | undefined {
     if (excess !== undefined) return excess;
   }
   return undefined;
-}
-
-function asUnknown(field: string): PayloadProblem {
-  return { pointer: `/${field}`, message: `property ${field} should not exist` };
 }
 
 function problemsOf(

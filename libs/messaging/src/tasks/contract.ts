@@ -44,6 +44,18 @@ export abstract class Contract<Sent extends object = object, Received = Sent> {
   }
 }
 
+/** What a sender of a contract gives: `Sent<typeof InvoiceRun>`. */
+export type Sent<C extends { readonly types?: unknown }> =
+  NonNullable<C['types']> extends { readonly sent: infer Payload } ? Payload : never;
+
+/** What a handler of a contract gets: `Received<typeof InvoiceRun>`. */
+export type Received<C extends { readonly types?: unknown }> =
+  NonNullable<C['types']> extends {
+    readonly received: infer Payload;
+  }
+    ? Payload
+    : never;
+
 /** Of a task: its type, its queue and its payload. Make it with `defineTask`. */
 export class TaskContract<Sent extends object = object, Received = Sent> extends Contract<Sent, Received> {
   constructor(

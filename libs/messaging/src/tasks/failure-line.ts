@@ -12,7 +12,9 @@ export function failureLine({ id, type, queue, attempt, outcome }: SettledAttemp
   const { code, message } = outcome.failure;
   const isDead = outcome.kind === 'dead';
   const what = isDead
-    ? `is dead after attempt ${attempt}`
+    ? code === 'EXPIRED'
+      ? `is dead before attempt ${attempt}`
+      : `is dead after attempt ${attempt}`
     : `failed at attempt ${attempt}, and comes again in ${outcome.levelMs / 1_000} s`;
   const text = `Task "${type}" ${id} of queue "${queue}" ${what} (worker ${THIS_PROCESS}): ${code}: ${message}`;
   return new MercuryError(isDead ? 'TASK_DEAD' : 'TASK_RETRIED', printable(text));

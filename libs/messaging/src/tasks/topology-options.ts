@@ -7,6 +7,7 @@ import { DEFAULTS, levels } from './options';
 export interface TopologyOptions {
   queues?: readonly QueueTopologyOptions[];
   buses?: readonly BusTopologyOptions[];
+  subscriptions?: readonly SubscriptionTopologyOptions[];
 }
 
 export interface QueueTopologyOptions {
@@ -23,14 +24,23 @@ export interface BusTopologyOptions {
   kind?: ExchangeDefinition['type'];
 }
 
+/** A durable subscription: its queues, and the keys by which they are bound. */
+export interface SubscriptionTopologyOptions {
+  /** One of `buses`. */
+  bus: string;
+  durable: string;
+  keys: readonly string[];
+  retryDelaysMs?: readonly number[];
+}
+
 const KINDS: readonly string[] = ['direct', 'fanout', 'topic', 'headers'];
 
 /**
  * All exchanges, queues and bindings that these queues and buses need, delay levels included: what an operator declares for programs with
  * `topology: 'check'`. @throws ConfigError `CONFIG_INVALID`, with every problem.
  */
-export function topologyOf({ queues = [], buses = [] }: TopologyOptions): Definitions {
-  const groups = groupsOf({ queues, buses });
+export function topologyOf(options: TopologyOptions): Definitions {
+  const groups = groupsOf(options);
   return {
     exchanges: groups.flatMap(({ exchanges }) => exchanges),
     queues: groups.flatMap((group) => group.queues),
@@ -39,7 +49,7 @@ export function topologyOf({ queues = [], buses = [] }: TopologyOptions): Defini
 }
 
 /** The same, in the groups in which it is declared. @throws ConfigError `CONFIG_INVALID`, with every problem. */
-export function groupsOf({ queues = [], buses = [] }: TopologyOptions): Group[] {
+export function groupsOf({ queues = [], buses = [], subscriptions = [] }: TopologyOptions): Group[] {
   const problems: string[] = [];
   const ofQueues = queues.flatMap(({ queueName, retryDelaysMs, schedules }) => {
     const name = checkName('queueName', queueName, queueNameProblem, problems);
@@ -50,6 +60,22 @@ export function groupsOf({ queues = [], buses = [] }: TopologyOptions): Group[] 
     if (!KINDS.includes(kind)) problems.push(`kind must be one of ${KINDS.join(', ')}`);
     return busGroup({ name: checkName('name', name, nameProblem, problems), type: kind });
   });
+  const ofSubscriptions = subscriptions.flatMap(({ bus, durable, keys, retryDelaysMs }) => {
+    const [exchange] = ofBuses.flatMap(({ exchanges }) => exchanges).filter(({ name }) => name === bus);
+    if (!exchange) problems.push(`the bus "${bus}" of a subscription must be among the buses, with its kind`);
+    const name = checkName('queueName', `${bus}.${durable}`, queueNameProblem, problems);
+    const group = taskGroup(name, levels(retryDelaysMs ?? DEFAULTS.retryDelaysMs, problems));
+    const own = keys.map((key) => ({ source: bus, queue: name, key }));
+    return [
+      {
+        ...group,
+        name: `subscription ${name}`,
+        exchanges: exchange ? [exchange] : [],
+        bindings: [...group.bindings, ...own],
+      },
+      delayGroup(name),
+    ];
+  });
   refuse('Topology options', [...new Set(problems)]);
-  return [...(queues.length > 0 ? [SHARED] : []), ...ofQueues, ...ofBuses];
+  return [...(queues.length + subscriptions.length > 0 ? [SHARED] : []), ...ofQueues, ...ofBuses, ...ofSubscriptions];
 }

@@ -3,7 +3,7 @@ import { Injectable, Logger, Module, Scope, UseGuards, type ModuleMetadata } fro
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { MemoryBroker } from '../../testing';
-import { MessagingModule, OnBusEvent, Queues, TaskHandler } from '..';
+import { MessagingModule, OnBusEvent, Queues, Schedule, TaskHandler } from '..';
 
 const QUEUES = [{ name: 'emails' }, { name: 'invoices' }] as const;
 
@@ -112,7 +112,53 @@ describe('an application does not start', () => {
     [
       'with options that cannot be',
       () => ({ imports: [connected(), MessagingModule.registerQueue({ name: 'emails', capacity: 0 })] }),
-      /capacity must be a whole number/,
+      /Queue "emails": capacity must be a whole number/,
+    ],
+    [
+      'with an option that is misspelt where the compiler does not see it',
+      () => {
+        const misspelt = { capcity: 3, maxAttempts: 2 };
+        const queue = MessagingModule.registerQueueAsync({ name: 'emails', useFactory: () => misspelt });
+        return { imports: [connected(), queue] };
+      },
+      /Queue "emails": there is no option "capcity"/,
+    ],
+    [
+      'with a misspelt option of forRoot',
+      () => ({
+        imports: [MessagingModule.forRootAsync({ useFactory: () => ({ rabbitUrl: 'amqp://x', topolgy: 'check' }) })],
+      }),
+      /forRoot: there is no option "topolgy"/,
+    ],
+    [
+      'with a queue without a name',
+      () => ({ imports: [connected(), MessagingModule.registerQueue({} as never)] }),
+      /registerQueue: name is missing/,
+    ],
+    [
+      'with a pattern that never comes, and says which method has it',
+      () => {
+        @Injectable()
+        class Nightly {
+          @Schedule('nightly', 'every night', { queue: 'emails' })
+          run(): void {}
+        }
+        return { imports: many(), providers: [Nightly] };
+      },
+      /@Schedule\("nightly"\) of Nightly\.run: .*cron/,
+    ],
+    [
+      'with a pattern on a direct bus',
+      () => {
+        @Injectable()
+        class Deaf {
+          @OnBusEvent('order.*', { bus: 'shop' })
+          run(): void {}
+        }
+        const shop = MessagingModule.registerBus({ name: 'shop', kind: 'direct' });
+        return { imports: [connected(), shop], providers: [Deaf] };
+      },
+      /Deaf\.run: "order\.\*" is a pattern, and "shop" a direct bus/,
     ],
   ])('%s', async (_what, metadata, message) => {
     const starting = NestFactory.createApplicationContext(program(metadata()), { logger: false, abortOnError: false });

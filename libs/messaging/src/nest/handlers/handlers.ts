@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import type { DurableSubscription } from '../../bus/durable-subscription';
 import type { Subscription } from '../../bus/subscription';
+import { isPattern } from '../../bus/options';
 import { ConfigError, MercuryError, describeError } from '../../errors';
 import { payloadOf } from '../../tasks/task';
 import { Buses } from '../buses/buses';
@@ -93,11 +94,16 @@ export class Handlers {
         return call.call(payload, new TaskContext(task), new HandlerCall(task));
       },
     });
-    if (schedule) queue.scheduler.add({ ...schedule, type, body: {} });
+    if (schedule) atPlace(place, () => queue.scheduler.add({ ...schedule, type, body: {} }));
   }
 
   private connectEvent({ place, proxy }: FoundHandler, { pattern, bus: name, contract, durable }: EventDefinition) {
     const bus = this.buses.of(name, place);
+    if (bus.kind === 'direct' && isPattern(pattern)) {
+      throw new ConfigError(place, [
+        `"${pattern}" is a pattern, and "${bus.name}" a direct bus, on which keys must be the same: make it a topic bus`,
+      ]);
+    }
     if (durable) this.claim(`${bus.name}.${durable.durable}`, place);
     const call = proxy((filtered, reason) => this.reportFilter(bus.events, `a "${pattern}" event`, filtered, reason));
     const handle = async (event: HandledEvent) => {
@@ -150,5 +156,17 @@ export class Handlers {
       `An exception filter answered the failure of ${what} with another error, which changes nothing ` +
       `(${describeError(filtered).message}). Filters may throw DiscardTask, RetryTask or PostponeTask; those for HTTP should pass on what is not of HTTP.`;
     events.emit('problem', new MercuryError('FILTER_FAILED', message, { cause: filtered }));
+  }
+}
+
+/** What is wrong is said with where. */
+function atPlace(place: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(place, error.problems);
+    throw error instanceof MercuryError
+      ? new MercuryError(error.code, `${place}: ${error.message}`, { cause: error })
+      : error;
   }
 }

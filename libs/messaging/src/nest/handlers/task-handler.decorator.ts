@@ -8,11 +8,19 @@ export interface TaskHandlerOptions extends TaskRules {
 }
 
 /** For a method whose first parameter, if it has one, takes the payload. */
-export type HandlerDecorator<Payload> = <Method extends (payload: Payload, ...others: never[]) => unknown>(
+export type HandlerDecorator<Payload> = <Method extends (...args: never[]) => unknown>(
   target: object,
   name: string | symbol,
-  descriptor: TypedPropertyDescriptor<Method>,
+  descriptor: TypedPropertyDescriptor<Method> & Taking<Method, Payload>,
 ) => void;
+
+/** Also where the compiler is not strict, and would let a parameter be more than it is given. */
+type Taking<Method extends (...args: never[]) => unknown, Payload> =
+  Parameters<Method> extends [infer First, ...unknown[]]
+    ? [Payload] extends [First]
+      ? unknown
+      : { readonly 'the first parameter must take the payload of the contract': Payload }
+    : unknown;
 
 /**
  * Makes a method of a provider or a controller the handler of one task type. It starts with the application. `@Payload()` gives the method

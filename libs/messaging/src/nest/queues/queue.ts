@@ -24,9 +24,12 @@ export class Queue {
   readonly scheduler: Scheduler;
 
   /** @throws ConfigError `CONFIG_INVALID`. Does not connect. */
-  constructor({ schedules = [], ...options }: WorkerOptions & Pick<QueueOptions, 'schedules'>) {
+  constructor(
+    { schedules = [], ...options }: WorkerOptions & Pick<QueueOptions, 'schedules'>,
+    client = new WorkerClient(options),
+  ) {
     this.name = options.queueName;
-    this.client = new WorkerClient(options);
+    this.client = client;
     this.worker = new HandlerWorker(options);
     this.deadLetters = new DeadLetters(options);
     this.scheduler = new Scheduler({ ...options, schedules });

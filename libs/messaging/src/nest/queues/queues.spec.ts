@@ -96,7 +96,6 @@ describe('an application with several queues', () => {
     expect(done).toEqual(['Invoice 4711 attempt 1 of invoices', 'Invoice 4711 attempt 2 of invoices', 'mail to Ada']);
     const queues = app.get(Queues).all.map(({ name, worker }) => [name, worker.capacity, worker.types]);
     expect(queues).toEqual([
-      ['tasks', 10, []],
       ['emails', 20, ['mail']],
       ['invoices', 2, ['invoice.run']],
     ]);
@@ -128,8 +127,8 @@ describe('an application with several queues', () => {
     const root = MessagingModule.forRoot({ connections: broker.connect(), capacity: 7, maxAttempts: 3 });
     const app = await start({ imports: [root, MessagingModule.registerQueue(...QUEUES, { name: 'others' })] });
     const { all } = app.get(Queues);
-    expect(all.map(({ worker }) => worker.capacity)).toEqual([7, 20, 2, 7]);
-    expect(all.map(({ worker }) => worker.rules.policy.maxAttempts)).toEqual([3, 3, 2, 3]);
+    expect(all.map(({ worker }) => worker.capacity)).toEqual([20, 2, 7]);
+    expect(all.map(({ worker }) => worker.rules.policy.maxAttempts)).toEqual([3, 2, 3]);
   });
 
   it('gives handlers that name no queue the only one', async () => {
@@ -154,6 +153,25 @@ describe('an application with several queues', () => {
     const put = app.get(TaskClient).put(InvoiceRun, { orderId: 1 });
     await expect(put).rejects.toMatchObject({ cause: { code: 'BROKER_TOPOLOGY_MISSING' } });
     expect(warn).toHaveBeenCalledWith(expect.stringContaining('queue "invoices"'));
+    warn.mockRestore();
+  });
+
+  it('has no client of a queue that nobody would look for: an injected WorkerClient says which there are', async () => {
+    const app = await start({ imports: [connected(), MessagingModule.registerQueue(...QUEUES)] });
+    const putting = app.get(WorkerClient).put({}, { type: 'mail' });
+    await expect(putting).rejects.toThrow(/which queue is it of\?.*registered are emails, invoices/);
+    expect(broker.messages('tasks')).toEqual([]);
+  });
+
+  it('says in the log that a contract is of a queue that is not registered, and puts its tasks all the same', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    const Elsewhere = defineTask('elsewhere', { queue: 'others', payload: Invoice });
+    const app = await start({ imports: [connected(), MessagingModule.registerQueue(QUEUES[0])] });
+    for (const orderId of [1, 2]) await app.get(TaskClient).put(Elsewhere, { orderId });
+    expect(
+      warn.mock.calls.flat().filter((line) => /"others" of a contract is not registered/.test(String(line))),
+    ).toHaveLength(1);
+    expect(broker.messages('others')).toHaveLength(2);
     warn.mockRestore();
   });
 

@@ -1,7 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ConfigError } from '../../errors';
+import type { WorkerOptions } from '../../tasks/options';
+import { WorkerClient } from '../../tasks/worker-client';
 import { MessagingConnections } from '../messaging.connections';
-import { MESSAGING_OPTIONS, workerOptionsOf, type MessagingModuleOptions } from '../messaging.options';
+import {
+  MESSAGING_OPTIONS,
+  QUEUE_OPTIONS,
+  ROOT_OPTIONS,
+  refuseUnknown,
+  workerOptionsOf,
+  type MessagingModuleOptions,
+} from '../messaging.options';
 import { Queue, type QueueOptions } from './queue';
 
 /** The work queues of an application. */
@@ -15,14 +24,21 @@ export class Queues {
     @Inject(MESSAGING_OPTIONS) private readonly options: MessagingModuleOptions,
     private readonly connections: MessagingConnections,
   ) {
-    this.root = new Queue(workerOptionsOf(options, connections));
+    refuseUnknown('MessagingModule.forRoot', options, ROOT_OPTIONS);
+    const root = workerOptionsOf(options, connections);
+    this.root = new Queue(root, new RootClient(root, () => this.whichQueue()));
   }
 
-  /** All that were registered, and the one of `forRoot` where it is not among them. */
+  /** All that were registered, and the one of `forRoot` where it is used and not among them. */
   get all(): readonly Queue[] {
-    return this.registered.has(this.root.name)
-      ? [...this.registered.values()]
-      : [this.root, ...this.registered.values()];
+    const { root, registered, options } = this;
+    const isUsed = options.queueName !== undefined || registered.size === 0 || root.scheduler.hasSchedules;
+    return isUsed && !registered.has(root.name) ? [root, ...registered.values()] : [...registered.values()];
+  }
+
+  /** Whether the application says which queues it has. */
+  get hasRegistered(): boolean {
+    return this.registered.size > 0;
   }
 
   find(name: string): Queue | undefined {
@@ -31,13 +47,19 @@ export class Queues {
 
   /** @throws ConfigError `CONFIG_INVALID`, also for one that is there already. */
   register({ name, ...options }: QueueOptions): Queue {
+    if (typeof name !== 'string') throw new ConfigError('MessagingModule.registerQueue', ['name is missing']);
+    refuseUnknown(`Queue "${name}"`, options, QUEUE_OPTIONS);
     if (this.registered.has(name) || name === this.options.queueName) {
       throw new ConfigError('MessagingModule.registerQueue', [`the queue "${name}" is registered twice`]);
     }
     const { schedules: _ofRoot, ...defaults } = this.options;
-    const queue = new Queue(workerOptionsOf({ ...defaults, ...options, queueName: name }, this.connections));
-    this.registered.set(name, queue);
-    return queue;
+    try {
+      const queue = new Queue(workerOptionsOf({ ...defaults, ...options, queueName: name }, this.connections));
+      this.registered.set(name, queue);
+      return queue;
+    } catch (error) {
+      throw error instanceof ConfigError ? new ConfigError(`Queue "${name}"`, error.problems) : error;
+    }
   }
 
   /**
@@ -57,5 +79,28 @@ export class Queues {
     const queue = this.find(name);
     if (!queue) throw new ConfigError(place, [`there is no queue "${name}": ${known}`]);
     return queue;
+  }
+
+  /** Why the client of `forRoot` must not put anything: nobody would look for it there. */
+  private whichQueue(): ConfigError | undefined {
+    const names = [...this.registered.keys()];
+    if (this.options.queueName !== undefined || names.length === 0 || names.includes(this.root.name)) return undefined;
+    const advice = `which queue is it of? Inject TaskClient for contracts, or a Queue by @InjectQueue: registered are ${names.join(', ')}`;
+    return new ConfigError('WorkerClient', [advice]);
+  }
+}
+
+class RootClient extends WorkerClient {
+  constructor(
+    options: WorkerOptions,
+    private readonly refusal: () => ConfigError | undefined,
+  ) {
+    super(options);
+  }
+
+  protected override publish(...task: Parameters<WorkerClient['publish']>): ReturnType<WorkerClient['publish']> {
+    const refusal = this.refusal();
+    if (refusal) throw refusal;
+    return super.publish(...task);
   }
 }

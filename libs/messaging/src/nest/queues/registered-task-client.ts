@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { MercuryError } from '../../errors';
 import { TaskClient } from '../../tasks/task-client';
 import type { WorkerClient } from '../../tasks/worker-client';
 import { MessagingConnections } from '../messaging.connections';
@@ -17,6 +18,12 @@ export class RegisteredTaskClient extends TaskClient {
   }
 
   protected override open(queueName: string): WorkerClient {
-    return this.queues.find(queueName)?.client ?? super.open(queueName);
+    const registered = this.queues.find(queueName);
+    if (registered) return registered.client;
+    const message =
+      `The queue "${queueName}" of a contract is not registered here: its tasks are put with the defaults of forRoot. ` +
+      'Register it as the program that handles it does, with the same retryDelaysMs.';
+    if (this.queues.hasRegistered) this.events.emit('problem', new MercuryError('QUEUE_NOT_REGISTERED', message));
+    return super.open(queueName);
   }
 }

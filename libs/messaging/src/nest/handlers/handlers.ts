@@ -1,10 +1,11 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import type { DurableSubscription } from '../../bus/durable-subscription';
 import type { Subscription } from '../../bus/subscription';
 import { ConfigError, MercuryError, describeError } from '../../errors';
 import { payloadOf } from '../../tasks/task';
 import { Buses } from '../buses/buses';
+import { MESSAGING_OPTIONS, type MessagingModuleOptions } from '../messaging.options';
 import { Queues } from '../queues/queues';
 import { EventContext, type HandledEvent } from './event.context';
 import { HandlerCall } from './handler-call';
@@ -34,6 +35,7 @@ export class Handlers {
     private readonly explorer: HandlerExplorer,
     private readonly queues: Queues,
     private readonly buses: Buses,
+    @Inject(MESSAGING_OPTIONS) private readonly options: MessagingModuleOptions,
     config: ApplicationConfig,
   ) {
     // The first in the list is the last in line.
@@ -94,7 +96,8 @@ export class Handlers {
     const bindings = [{ key: pattern }];
     this.beginnings.push(() => {
       if (!durable) return bus.subscribe(bindings, handle);
-      const subscription = bus.subscribe(bindings, handle, durable);
+      const { logs = true } = this.options;
+      const subscription = bus.subscribe(bindings, handle, { logs, ...durable });
       for (const listener of this.listeners) listener(subscription, pattern);
       return subscription;
     });

@@ -28,3 +28,18 @@ it('docs/outbox.md shows the code that is tested', () => {
   const code = readFileSync(join(projectRoot, 'test/e2e/outbox/outbox.ts'), 'utf8');
   expect(page).toContain(`\`\`\`ts\n${code}\`\`\`\n`);
 });
+
+describe('docs/nest.md', () => {
+  const page = readFileSync(join(projectRoot, 'docs/nest.md'), 'utf8');
+  const options = readFileSync(join(projectRoot, 'libs/messaging/src/tasks/options.ts'), 'utf8');
+  const fields = [...options.matchAll(/^export interface Worker(?:Client)?Options .*\{\n([^}]*)^\}/gm)].flatMap(
+    ([, body = '']) => [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name = '']) => name),
+  );
+
+  it('lists the options of a queue', () => {
+    expect(fields.length).toBeGreaterThan(10);
+    // A queue says `name` for it.
+    const missing = fields.filter((name) => name !== 'queueName' && !page.includes(`\n| \`${name}\` `));
+    expect(missing).toEqual([]);
+  });
+});

@@ -4,10 +4,10 @@ import { DiscardTask, PostponeTask, type MercuryError } from '../errors';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
 import { MemoryBroker } from '../testing';
 import type { MemoryConnections } from '../testing/memory-connections';
+import type { Binding } from './bindings';
 import type { DurableEvent, DurableSubscriptionOptions } from './durable-subscription';
 import { EventBus } from './event-bus';
 import type { BusKind } from './event-bus';
-import type { Binding } from './subscription';
 
 const ORDERS: readonly Binding[] = [{ key: 'order.*' }];
 

@@ -9,8 +9,9 @@ import type { Task } from '../tasks/task';
 import type { TaskSource } from '../tasks/task-source';
 import { Worker } from '../tasks/worker';
 import { asTask, keyOf } from './arrival';
+import type { Binding } from './bindings';
 import { durableQueueOf } from './options';
-import type { Binding, BusEvent, Subscription, SubscriptionHost } from './subscription';
+import type { BusEvent, Subscription, SubscriptionHost } from './subscription';
 
 const BIND_AGAIN_MS = 10_000;
 

@@ -11,10 +11,11 @@ import { OncePerMinute } from '../once-per-minute';
 import { Sequence } from '../sequence';
 import { controllerForMany } from '../signals';
 import { within } from '../timing';
-import { checkCallerHeaders, type CallerHeaders } from '../tasks/caller-headers';
+import type { CallerHeaders } from '../tasks/caller-headers';
 import { encodeJson } from '../tasks/codec';
 import { DEFAULTS } from '../tasks/options';
 import type { Sendable } from '../tasks/payload';
+import { checkRouting, namesOf, patternOf, type Binding } from './bindings';
 import {
   WorkingSubscription,
   type DurableEvent,
@@ -23,8 +24,8 @@ import {
   type DurableSubscriptionOptions,
 } from './durable-subscription';
 import { EventContract } from './event-contract';
-import { checkDurable, durableQueueOf, isPattern, resolveBus, type EventBusOptions, type ResolvedBus } from './options';
-import { QueueSubscription, type Binding, type BusEvent, type Subscription } from './subscription';
+import { checkDurable, durableQueueOf, resolveBus, type EventBusOptions, type ResolvedBus } from './options';
+import { QueueSubscription, type BusEvent, type Subscription } from './subscription';
 import { removeQueues, type RemoveSubscriptionOptions, type RemovedSubscription } from './subscription-removal';
 
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -238,8 +239,8 @@ export class EventBus {
   /** What would get nothing, or what another subscription of this program would undo. */
   private conflictsOf(bindings: readonly Binding[], { durable, unbind = [] }: DurableSubscriptionOptions): string[] {
     const problems: string[] = [];
-    const pattern = this.kind === 'direct' && bindings.find(({ key = '' }) => isPattern(key));
-    if (pattern) problems.push(`"${pattern.key}" is a pattern, and gets nothing of a direct bus: make it a topic bus`);
+    const pattern = this.kind === 'direct' && patternOf(bindings);
+    if (pattern) problems.push(`"${pattern}" is a pattern, and gets nothing of a direct bus: make it a topic bus`);
     const others = [...this.subscriptions].filter((each) => each instanceof WorkingSubscription);
     const isOther = (each: WorkingSubscription) =>
       each.options.durable === durable && namesOf(each.bindings).join() !== namesOf(bindings).join();
@@ -267,17 +268,4 @@ export class EventBus {
     const { name, topology } = this.config;
     return declareBus(channel, { name, type: this.kind }, topology);
   }
-}
-
-/** What is the same binding has the same name here, wherever it stands. */
-function namesOf(bindings: readonly Binding[]): string[] {
-  return bindings.map(({ key = '', headers = {} }) => JSON.stringify([key, Object.entries(headers).sort()])).sort();
-}
-
-/** Refused by the broker they would close the channel, or the connection with all that is on it. */
-function checkRouting(key: unknown, headers: CallerHeaders = {}): void {
-  if (typeof key !== 'string' || Buffer.byteLength(key) > 255) {
-    throw new InvalidMessageError('EVENT_INVALID', 'A key is a string of at most 255 bytes.');
-  }
-  checkCallerHeaders(headers, 'EVENT_INVALID');
 }

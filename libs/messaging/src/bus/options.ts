@@ -42,8 +42,3 @@ export function checkDurable(bus: string, durable: unknown, more: readonly strin
   if (problems.length === 0) checkName(`its queue "${queueName}"`, queueName, queueNameProblem, problems);
   refuse(`Durable subscription ${JSON.stringify(name)}`, [...problems, ...more]);
 }
-
-/** Whether a key has a wildcard of topic buses. */
-export function isPattern(key: string): boolean {
-  return /(^|\.)[*#](\.|$)/.test(key);
-}

@@ -6,6 +6,7 @@ import { anyAborted, controllerForMany } from '../signals';
 import { decodeJsonObject } from '../tasks/codec';
 import type { JsonObject } from '../tasks/task';
 import { backoffMs, delay, within } from '../timing';
+import type { Binding } from './bindings';
 
 const DRAIN_TIMEOUT_MS = 5_000;
 const BROKER_ANSWER_MS = 1_000;
@@ -21,12 +22,6 @@ export interface BusEvent {
   key: string;
   data: JsonObject;
   headers: Readonly<Record<string, unknown>>;
-}
-
-/** One reason to receive an event: a key or pattern, or for a headers bus the headers with `x-match`. */
-export interface Binding {
-  key?: string;
-  headers?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface Subscription {

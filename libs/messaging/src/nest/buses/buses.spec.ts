@@ -1,12 +1,12 @@
 import 'reflect-metadata';
-import { Injectable, Module, type ModuleMetadata } from '@nestjs/common';
+import { Injectable, Logger, Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IsInt } from 'class-validator';
 import { defineEvent, type EventBus } from '../../index';
 import { MemoryBroker } from '../../testing';
-import { EventContext, InjectBus, MessagingModule, OnBusEvent, busToken } from '..';
+import { EventContext, InjectBus, MessagingModule, OnBusEvent, busToken, type MessagingModuleOptions } from '..';
 import { HealthModule } from '../health';
 import { Metrics, MetricsModule } from '../metrics';
 
@@ -30,11 +30,11 @@ afterEach(async () => {
   for (const each of undo.reverse()) await each();
 });
 
-async function start(metadata: ModuleMetadata) {
+async function start(metadata: ModuleMetadata, options: Partial<MessagingModuleOptions> = {}) {
   @Module({
     ...metadata,
     imports: [
-      MessagingModule.forRoot({ connections: broker.connect(), retryDelaysMs: [1_000] }),
+      MessagingModule.forRoot({ connections: broker.connect(), retryDelaysMs: [1_000], ...options }),
       MessagingModule.registerBus({ name: 'shop' }),
       HealthModule,
       MetricsModule,
@@ -83,6 +83,23 @@ it('a method hears the events of a contract by a durable subscription, which ret
   const metrics = await app.get(Metrics).registry.metrics();
   expect(metrics).toContain('mercury_task_attempts_total{queue="shop.billing",type="order.paid",outcome="dead"} 1');
   expect(metrics).toContain('mercury_events_published_total{bus="shop",outcome="confirmed"} 2');
+});
+
+it.each([
+  ['is told', {}, 2],
+  ['is not told where forRoot says so', { logs: false }, 0],
+])('a failure of a durable subscription %s', async (_what, options, told) => {
+  const lines = [jest.spyOn(Logger.prototype, 'warn'), jest.spyOn(Logger.prototype, 'error')];
+  for (const line of lines) line.mockReturnValue();
+  const app = await start({ providers: [Billing] }, options);
+  await app.get<EventBus>(busToken('shop')).publish(OrderPaid, { orderId: 13 });
+  await broker.advance(1_000);
+  await broker.untilIdle();
+  const ofTasks = lines
+    .flatMap(({ mock }) => mock.calls)
+    .filter(([text]) => String(text).startsWith('Task "order.paid"'));
+  expect(ofTasks).toHaveLength(told);
+  for (const line of lines) line.mockRestore();
 });
 
 it('an event that is none of its contract is refused by publish, and buried where it came another way', async () => {

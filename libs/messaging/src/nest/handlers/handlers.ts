@@ -1,11 +1,12 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import type { DurableSubscription } from '../../bus/durable-subscription';
 import type { Subscription } from '../../bus/subscription';
-import { isPattern } from '../../bus/options';
+import { patternOf } from '../../bus/bindings';
 import { ConfigError, MercuryError, describeError } from '../../errors';
 import { payloadOf } from '../../tasks/task';
 import { Buses } from '../buses/buses';
+import { MESSAGING_OPTIONS, type MessagingModuleOptions } from '../messaging.options';
 import { Queues } from '../queues/queues';
 import { EventContext, type HandledEvent } from './event.context';
 import { HandlerCall } from './handler-call';
@@ -35,6 +36,7 @@ export class Handlers {
     private readonly explorer: HandlerExplorer,
     private readonly queues: Queues,
     private readonly buses: Buses,
+    @Inject(MESSAGING_OPTIONS) private readonly options: MessagingModuleOptions,
     config: ApplicationConfig,
   ) {
     // The first in the list is the last in line.
@@ -99,7 +101,7 @@ export class Handlers {
 
   private connectEvent({ place, proxy }: FoundHandler, { pattern, bus: name, contract, durable }: EventDefinition) {
     const bus = this.buses.of(name, place);
-    if (bus.kind === 'direct' && isPattern(pattern)) {
+    if (bus.kind === 'direct' && patternOf([{ key: pattern }]) !== undefined) {
       throw new ConfigError(place, [
         `"${pattern}" is a pattern, and "${bus.name}" a direct bus, on which keys must be the same: make it a topic bus`,
       ]);
@@ -113,7 +115,8 @@ export class Handlers {
     const bindings = [{ key: pattern }];
     const begin = () => {
       if (!durable) return bus.subscribe(bindings, handle);
-      const subscription = bus.subscribe(bindings, handle, durable);
+      const { logs = true } = this.options;
+      const subscription = bus.subscribe(bindings, handle, { logs, ...durable });
       for (const listener of this.listeners) listener(subscription, pattern);
       return subscription;
     };

@@ -2,7 +2,9 @@ import { until } from '../../../../test/support/until';
 import { DeadLetters } from '../dead-letters/dead-letters';
 import { DiscardTask, PostponeTask, type MercuryError } from '../errors';
 import { MemoryKeyStore } from '../key-stores/memory-key-store';
+import { applyTopology } from '../tasks/apply-topology';
 import { MemoryBroker } from '../testing';
+import { MemoryChannel } from '../testing/memory-channel';
 import type { MemoryConnections } from '../testing/memory-connections';
 import type { Binding } from './bindings';
 import type { DurableEvent, DurableSubscriptionOptions } from './durable-subscription';
@@ -127,6 +129,26 @@ describe('a durable subscription', () => {
     ]);
     expect(mails.heard).toHaveLength(1);
     expect(broker.messages('shop.mails.dead')).toEqual([]);
+  });
+
+  it("binds under topology 'check' as well, or says who may when its user may not", async () => {
+    await applyTopology(
+      { connections: broker.connect() },
+      {
+        buses: [{ name: 'shop', kind: 'topic' }],
+        subscriptions: ['billing', 'mails'].map((durable) => ({ bus: 'shop', durable, keys: ['order.*'] })),
+      },
+    );
+    const channels = jest.spyOn(MemoryChannel.prototype, 'bindQueue');
+    const checked = new EventBus({ connections: broker.connect(), name: 'shop', topology: 'check' }, 'topic');
+    buses.push(checked);
+    const told: string[] = [];
+    checked.events.on('problem', ({ code, message }) => told.push(`${code} ${message}`));
+    await checked.subscribe(ORDERS, () => undefined, { durable: 'billing' }).ready;
+    expect(channels).toHaveBeenCalledWith('shop.billing', 'shop', 'order.*', undefined);
+    channels.mockRejectedValueOnce(Object.assign(new Error('ACCESS_REFUSED'), { code: 403 }));
+    await checked.subscribe(ORDERS, () => undefined, { durable: 'mails' }).ready;
+    expect(told).toEqual([expect.stringContaining("mercury topology apply --subscription 'shop:mails:order.*'")]);
   });
 
   it('has dead letters that are read and replayed by the name of its queue, with their key', async () => {

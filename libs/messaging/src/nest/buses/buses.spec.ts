@@ -120,6 +120,22 @@ it('a method hears what is published while it listens, by a pattern', async () =
   expect(heard).toEqual(['screen order.sent 7']);
 });
 
+it('events that are published as soon as the application has started are heard, though nobody waits for its subscriptions', async () => {
+  @Module({
+    imports: [
+      MessagingModule.forRoot({ connections: broker.connect() }),
+      MessagingModule.registerBus({ name: 'shop' }),
+    ],
+    providers: [Billing, Screen],
+  })
+  class AppModule {}
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+  undo.push(() => app.close());
+  await app.get<EventBus>(busToken('shop')).publish(OrderPaid, { orderId: 1 }, { mandatory: true });
+  await broker.untilIdle();
+  expect(heard.sort()).toEqual(['Order 1 order.paid attempt 1', 'screen order.paid 1']);
+});
+
 it('events that are published while the application is away wait in its durable subscription', async () => {
   const app = await start({ providers: [Billing] });
   await app.close();

@@ -48,6 +48,7 @@ export function textOfLetter(letter: DeadLetter): string {
     ['attempt', String(letter.attempt)],
     ['replays', letter.replays === 0 ? '0' : `${letter.replays}, the last at ${timeOf(letter.replayedAtMs)}`],
     ['trace', letter.traceparent ?? '-'],
+    ...(letter.tags ? [['tags', letter.tags.join(' ')] as [string, string]] : []),
   ];
   const body = letter.body ? JSON.stringify(letter.body, undefined, 2) : `base64: ${letter.bodyBase64}`;
   return [

@@ -78,6 +78,9 @@ export class DeadLetterDetails extends DeadLetterItem {
   @ApiPropertyOptional()
   traceparent?: string;
 
+  @ApiPropertyOptional({ type: [String], example: ['order:4711'] })
+  tags?: string[];
+
   @ApiProperty({ type: [FailedAttemptItem] })
   attempts!: FailedAttemptItem[];
 

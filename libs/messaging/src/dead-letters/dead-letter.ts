@@ -5,6 +5,7 @@ import { decodeJsonObject, replaysOf, type Identity } from '../tasks/codec';
 import { isShortString, isTaskId, isTimestamp, isTraceparent } from '../tasks/field-checks';
 import { decodeHistory, type FailedAttempt, type History } from '../tasks/history';
 import type { Failure } from '../tasks/outcome';
+import { tagsOf } from '../tasks/task-headers';
 
 /** A dead letter in a list. */
 export interface DeadLetterSummary {
@@ -29,6 +30,8 @@ export interface DeadLetter extends DeadLetterSummary {
   enqueuedAtMs?: number;
   replayedAtMs?: number;
   traceparent?: string;
+  /** The words that its caller has put to it; missing when there are none. */
+  tags?: readonly string[];
   /** The attempts that failed, replays included; what the broker did counts as one. */
   attempts: FailedAttempt[];
   /** How many attempts between the first and the second of the list are not kept. */
@@ -69,11 +72,13 @@ export function deadLetterOf(identity: Identity, content: Buffer, deadQueueOwner
   const { attempts, omitted } = historyOf(identity);
   const { [HEADER.enqueuedAtMs]: enqueuedAtMs, [HEADER.replayedAtMs]: replayedAtMs } = identity.headers;
   const traceparent = identity.headers[HEADER.traceparent];
+  const tags = tagsOf(identity.headers);
   return {
     ...summaryOf(identity, content, deadQueueOwner),
     ...(isTimestamp(enqueuedAtMs) ? { enqueuedAtMs } : {}),
     ...(isTimestamp(replayedAtMs) ? { replayedAtMs } : {}),
     ...(isTraceparent(traceparent) ? { traceparent } : {}),
+    ...(tags.length > 0 ? { tags } : {}),
     attempts,
     omittedAttempts: omitted,
     ...bodyOf(content),

@@ -5,7 +5,7 @@ import { expectTypeOf } from 'expect-type';
 import { z } from 'zod';
 import { TaskHandler } from '../nest';
 import { MemoryBroker, RecordingTaskClient } from '../testing';
-import { defineTask } from './contract';
+import { defineTask, type Received, type Sent } from './contract';
 import type { Sendable } from './payload';
 import { TaskClient, type ContractPutItem } from './task-client';
 import { WorkerClient } from './worker-client';
@@ -158,6 +158,9 @@ export async function types(client: WorkerClient): Promise<void> {
     list: (number | null)[];
     open: Record<string, unknown>;
   }>();
+  expectTypeOf<Received<typeof Remind>>().toEqualTypeOf<{ at: Date; to: string }>();
+  expectTypeOf<Sent<typeof Remind>>().toEqualTypeOf<{ at: string; to: string }>();
+  expectTypeOf<Received<typeof InvoiceRun>>().toEqualTypeOf<Invoice>();
   expectTypeOf(Remind.receive({})).resolves.toEqualTypeOf<{ at: Date; to: string }>();
 }
 

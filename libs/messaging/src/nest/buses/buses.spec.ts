@@ -183,3 +183,19 @@ it.each<[string, () => new () => object, RegExp]>([
 ])('an application with a handler %s does not start', async (_what, make, message) => {
   await expect(start({ providers: [Billing, make()] })).rejects.toThrow(message);
 });
+
+it('an application whose durable subscription has the queue of a work queue does not start', async () => {
+  @Module({
+    imports: [
+      MessagingModule.forRoot({ connections: broker.connect() }),
+      MessagingModule.registerBus({ name: 'shop' }),
+      MessagingModule.registerQueue({ name: 'shop.billing' }),
+    ],
+    providers: [Billing],
+  })
+  class Mixed {}
+  const starting = NestFactory.createApplicationContext(Mixed, { logger: false, abortOnError: false });
+  await expect(starting).rejects.toThrow(
+    /Billing\.paid: its durable subscription has the queue "shop\.billing", which is/,
+  );
+});

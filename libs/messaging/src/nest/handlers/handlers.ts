@@ -137,6 +137,11 @@ export class Handlers {
   }
 
   private claim(subscription: string, place: string): void {
+    if (this.queues.find(subscription)) {
+      throw new ConfigError(place, [
+        `its durable subscription has the queue "${subscription}", which is registered as a work queue, too`,
+      ]);
+    }
     const other = this.durables.get(subscription);
     if (other !== undefined) {
       const problem = `two handlers for the durable subscription "${subscription}", which would share its events: ${other} and ${place}`;

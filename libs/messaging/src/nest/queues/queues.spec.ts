@@ -22,7 +22,7 @@ import { IsInt } from 'class-validator';
 import { Observable } from 'rxjs';
 import { TaskClient, WorkerClient, defineTask } from '../../index';
 import { MemoryBroker } from '../../testing';
-import { InjectQueue, MessagingModule, Queue, Queues, Schedule, TaskContext, TaskHandler } from '..';
+import { InjectQueue, MessagingModule, Queue, Queues, Schedule, TaskContext, TaskHandler, type QueueOptions } from '..';
 
 class Invoice {
   @IsInt()
@@ -125,7 +125,8 @@ describe('an application with several queues', () => {
 
   it('takes what forRoot says of tasks for those that say nothing else', async () => {
     const root = MessagingModule.forRoot({ connections: broker.connect(), capacity: 7, maxAttempts: 3 });
-    const app = await start({ imports: [root, MessagingModule.registerQueue(...QUEUES, { name: 'others' })] });
+    const unset = { name: 'others', capacity: undefined } as unknown as QueueOptions;
+    const app = await start({ imports: [root, MessagingModule.registerQueue(...QUEUES, unset)] });
     const { all } = app.get(Queues);
     expect(all.map(({ worker }) => worker.capacity)).toEqual([20, 2, 7]);
     expect(all.map(({ worker }) => worker.rules.policy.maxAttempts)).toEqual([3, 2, 3]);

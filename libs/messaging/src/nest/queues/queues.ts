@@ -46,7 +46,9 @@ export class Queues {
   }
 
   /** @throws ConfigError `CONFIG_INVALID`, also for one that is there already. */
-  register({ name, ...options }: QueueOptions): Queue {
+  register({ name, ...given }: QueueOptions): Queue {
+    // What is undefined is left out: it is as forRoot says.
+    const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     if (typeof name !== 'string') throw new ConfigError('MessagingModule.registerQueue', ['name is missing']);
     refuseUnknown(`Queue "${name}"`, options, QUEUE_OPTIONS);
     if (this.registered.has(name) || name === this.options.queueName) {

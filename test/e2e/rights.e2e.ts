@@ -1,4 +1,12 @@
-import { DeadLetters, EventBus, MercuryError, Scheduler, Worker, WorkerClient } from '@mercury/messaging';
+import {
+  DeadLetters,
+  EventBus,
+  MercuryError,
+  Scheduler,
+  Worker,
+  WorkerClient,
+  applyTopology,
+} from '@mercury/messaging';
 import { VirtualHost } from '../support/virtual-host';
 import { Collector, until } from '../support/until';
 import { Used } from '../support/used';
@@ -47,7 +55,8 @@ const refused = (message: RegExp) => ({
 describe('a missing right is told as such, with the right and the resource:', () => {
   it.each([
     ['to declare the queue', { ...ALL, configure: '^(?!tasks).*' }, /configure.* access to queue 'tasks/],
-    ['to declare an exchange', { ...ALL, configure: '^(?!mercury).*' }, /configure.* access to exchange 'mercury/],
+    // Exchanges and mercury.unrouted are asked for at the same time: either may be refused first.
+    ['to declare what all queues share', { ...ALL, configure: '^(?!mercury).*' }, /configure.* access to \w+ 'mercury/],
     ['to bind the queue', { ...ALL, write: '^(?!tasks).*' }, /write access to queue 'tasks/],
     ['to consume', { ...ALL, read: '^(?!tasks$).*' }, /read access to queue 'tasks'/],
   ])('of a worker %s', async (_what, rights, message) => {
@@ -72,6 +81,21 @@ describe('a missing right is told as such, with the right and the resource:', ()
     );
     const { ready } = bus.subscribe([{ key: 'info' }], () => undefined);
     expect(await refusalOf(ready)).toMatchObject(refused(/read access to exchange 'shop'/));
+  });
+
+  it("of a durable subscriber to bind under topology 'check', who hears by the binding that an operator has made", async () => {
+    const subscriptions = [{ bus: 'orders', durable: 'billing', keys: ['order.paid'] }];
+    await applyTopology({ rabbitUrl: host.url }, { buses: [{ name: 'orders', kind: 'topic' }], subscriptions });
+    const rabbitUrl = await host.userWith({ ...ALL, configure: '^$', read: '^orders\\.billing.*' });
+    const bus = used.add(new EventBus({ rabbitUrl, name: 'orders', topology: 'check' }, 'topic'));
+    const [told, heard] = [new Collector<MercuryError>(), new Collector<unknown>()];
+    bus.events.on('problem', (problem) => told.push(problem));
+    await bus.subscribe([{ key: 'order.paid' }], ({ data }) => heard.push(data), { durable: 'billing' }).ready;
+    const mending =
+      /may not bind "orders\.billing".*mercury topology apply --subscription 'orders:billing:order\.paid'/;
+    await until('it is told', () => told.values.some(({ message }) => mending.test(message)));
+    await bus.publish('order.paid', { orderId: 1 }, { mandatory: true });
+    expect(await heard.atLeast(1)).toEqual([{ orderId: 1 }]);
   });
 
   it('of a scheduler to stand for election', async () => {

@@ -1,11 +1,12 @@
-import { Worker, WorkerClient, dueQueueOf, topologyDifferences, type Task } from '@mercury/messaging';
+import { EventBus, Worker, WorkerClient, dueQueueOf, topologyDifferences, type Task } from '@mercury/messaging';
 import { Processes } from '../support/processes';
 import { Rabbit } from '../support/rabbit';
 import { Collector } from '../support/until';
 import { Used } from '../support/used';
 import { VirtualHost } from '../support/virtual-host';
 
-const WHICH = ['--queue', 'reports', '--queue', 'mails', '--retry-delays', '100', '--schedules', '--bus', 'shop:topic'];
+const QUEUES = ['--queue', 'reports', '--queue', 'mails', '--retry-delays', '100', '--schedules'];
+const WHICH = [...QUEUES, '--bus', 'shop:topic', '--subscription', 'shop:billing:order.paid,order.sent'];
 const PLAN = {
   queues: ['reports', 'mails'].map((queueName) => ({ queueName, retryDelaysMs: [100], schedules: true })),
   buses: [{ name: 'shop', kind: 'topic' as const }],
@@ -47,6 +48,9 @@ it('what it prints as definitions RabbitMQ imports, and programs that only check
   expect(code).toBe(0);
   await VirtualHost.import(JSON.parse(stdout.join('')) as object);
   expect(await topologyDifferences({ rabbitUrl: host.url }, PLAN)).toEqual([]);
+  const bus = used.add(new EventBus({ rabbitUrl: host.url, name: 'shop', topology: 'check' }, 'topic'));
+  await bus.publish('order.sent', { orderId: 1 }, { mandatory: true });
+  expect(await rabbit.depth('shop.billing')).toBe(1);
   const options = { rabbitUrl: host.url, queueName: 'reports', retryDelaysMs: [100], topology: 'check' as const };
   const worker = used.add(new Working(options));
   await worker.start();

@@ -201,6 +201,8 @@ export class EventBus {
     checkRouting(key, options.headers);
     const content = encodeJson(data, 'EVENT', DEFAULTS.maxPayloadBytes);
     const mandatory = options.mandatory ?? false;
+    // Before it gets its number: others may be published meanwhile.
+    if (this.beginning.size > 0) await this.untilBegun();
     const properties = {
       messageId: randomUUID(),
       mandatory,
@@ -210,9 +212,7 @@ export class EventBus {
       // On a headers bus they would take part in the routing.
       headers: { ...options.headers, ...(this.kind === 'headers' ? {} : this.sequence.next(key)) },
     };
-    const { name: exchange, publishTimeoutMs } = this.config;
-    // Who subscribes and then publishes hears it: also where the one is begun at the start of an application, and nobody waits for it.
-    if (this.beginning.size > 0) await within(publishTimeoutMs, Promise.all(this.beginning));
+    const { name: exchange } = this.config;
     try {
       await this.publisher.publish({ exchange, routingKey: key, content, properties });
     } catch (error) {
@@ -221,6 +221,20 @@ export class EventBus {
       if (!isOneSubscriber) throw error;
       this.tellRefused(key, error);
     }
+  }
+
+  /**
+   * Who subscribes and then publishes hears it: also where the one is begun at the start of an application, and nobody waits for it.
+   * @throws PublishError `PUBLISH_NOT_SENT` where that took too long because the broker is away: no second deadline begins.
+   */
+  private async untilBegun(): Promise<void> {
+    const { publishTimeoutMs } = this.config;
+    await within(publishTimeoutMs, Promise.all(this.beginning));
+    const { problem } = this.broker.connections.publishing;
+    if (this.beginning.size === 0 || !problem) return;
+    throw new PublishError('not-sent', `Not sent within ${publishTimeoutMs} ms: ${problem.message}`, {
+      cause: problem,
+    });
   }
 
   private subscriptionHost(): DurableHost {

@@ -128,6 +128,9 @@ export class MessagingModule
 
   /** Starts in the background: an application must come up, and say that it is not ready, while the broker is away. */
   onApplicationBootstrap(): void {
+    for (const bus of this.buses.all) bus.start();
+    // First: what it refuses keeps the application from starting.
+    this.handlers.subscribe();
     for (const worker of this.ownWorkers()) {
       this.log.tellProblemsOf(worker.events);
       void worker.start().catch((error: unknown) => this.log.tellFailure(error));
@@ -143,10 +146,8 @@ export class MessagingModule
     }
     // Whoever only puts, or goes by what others have declared, is ready once its queues are there.
     if (this.options.handlers === false || this.options.topology === 'check') {
-      for (const { client } of this.queues.all) client.start();
+      for (const { client } of this.queues.named) client.start();
     }
-    for (const bus of this.buses.all) bus.start();
-    this.handlers.subscribe();
     for (const logger of this.ownLoggers()) {
       this.log.tellProblemsOf(logger.events);
       void logger.start().catch((error: unknown) => this.log.tellFailure(error));

@@ -42,8 +42,9 @@ const KINDS: readonly string[] = ['direct', 'fanout', 'topic', 'headers'];
 export function topologyOf(options: TopologyOptions): Definitions {
   const groups = groupsOf(options);
   return {
-    exchanges: groups.flatMap(({ exchanges }) => exchanges),
-    queues: groups.flatMap((group) => group.queues),
+    // A bus stands with each of its subscriptions, too.
+    exchanges: eachOnce(groups.flatMap(({ exchanges }) => exchanges)),
+    queues: eachOnce(groups.flatMap((group) => group.queues)),
     bindings: groups.flatMap(({ bindings }) => bindings),
   };
 }
@@ -78,4 +79,8 @@ export function groupsOf({ queues = [], buses = [], subscriptions = [] }: Topolo
   });
   refuse('Topology options', [...new Set(problems)]);
   return [...(queues.length + subscriptions.length > 0 ? [SHARED] : []), ...ofQueues, ...ofBuses, ...ofSubscriptions];
+}
+
+function eachOnce<Named extends { readonly name: string }>(list: readonly Named[]): Named[] {
+  return [...new Map(list.map((each) => [each.name, each])).values()];
 }

@@ -62,13 +62,12 @@ export class Handlers {
    * @throws ConfigError `CONFIG_INVALID` for a subscription that cannot be.
    */
   subscribe(): void {
-    for (const { place, begin } of this.beginnings.splice(0)) {
-      try {
-        this.subscriptions.push(begin());
-      } catch (error) {
-        if (error instanceof ConfigError) throw new ConfigError(place, error.problems);
-        throw error;
-      }
+    try {
+      for (const { place, begin } of this.beginnings.splice(0)) atPlace(place, () => this.subscriptions.push(begin()));
+    } catch (error) {
+      // The application does not start, and nobody would end those that have begun.
+      void this.unsubscribe();
+      throw error;
     }
   }
 
@@ -168,7 +167,7 @@ export class Handlers {
 }
 
 /** What is wrong is said with where. */
-function atPlace(place: string, work: () => void): void {
+function atPlace(place: string, work: () => unknown): void {
   try {
     work();
   } catch (error) {

@@ -21,8 +21,19 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { IsInt } from 'class-validator';
 import { Observable } from 'rxjs';
 import { TaskClient, WorkerClient, defineTask } from '../../index';
-import { MemoryBroker } from '../../testing';
-import { InjectQueue, MessagingModule, Queue, Queues, Schedule, TaskContext, TaskHandler, type QueueOptions } from '..';
+import { Test } from '@nestjs/testing';
+import { MemoryBroker, RecordingClient } from '../../testing';
+import {
+  InjectQueue,
+  MessagingModule,
+  Queue,
+  Queues,
+  Schedule,
+  TaskContext,
+  TaskHandler,
+  queueToken,
+  type QueueOptions,
+} from '..';
 
 class Invoice {
   @IsInt()
@@ -162,6 +173,32 @@ describe('an application with several queues', () => {
     const putting = app.get(WorkerClient).put({}, { type: 'mail' });
     await expect(putting).rejects.toThrow(/which queue is it of\?.*registered are emails, invoices/);
     expect(broker.messages('tasks')).toEqual([]);
+  });
+
+  it('that only puts tasks is ready once its queues are there; without any it has no queue to wait for', async () => {
+    const root = () => MessagingModule.forRoot({ connections: broker.connect(), handlers: false });
+    const puts = await start({ imports: [root(), MessagingModule.registerQueue(QUEUES[0])] });
+    await broker.untilIdle();
+    expect(puts.get(Queues).find('emails')?.client).toMatchObject({ isOpen: true, problem: undefined });
+    const other = await start({ imports: [root()] });
+    expect(other.get(WorkerClient).isOpen).toBe(false);
+  });
+
+  it('lets a RecordingClient stand for one of its queues in a test', async () => {
+    @Injectable()
+    class Service {
+      constructor(@InjectQueue('emails') readonly emails: Queue) {}
+    }
+    const client = new RecordingClient({ queueName: 'emails' });
+    const imports = [connected(), MessagingModule.registerQueue(QUEUES[0])];
+    const module = await Test.createTestingModule({ imports, providers: [Service] })
+      .overrideProvider(queueToken('emails'))
+      .useValue({ client })
+      .compile();
+    undo.push(() => module.close());
+    await module.init();
+    await module.get(Service).emails.client.put({ to: 'Ada' }, { type: 'mail' });
+    expect(client.tasks).toMatchObject([{ queue: 'emails', type: 'mail', body: { to: 'Ada' } }]);
   });
 
   it('says in the log that a contract is of a queue that is not registered, and puts its tasks all the same', async () => {

@@ -36,9 +36,9 @@ export class Queues {
     return isUsed && !registered.has(root.name) ? [root, ...registered.values()] : [...registered.values()];
   }
 
-  /** Whether the application says which queues it has. */
-  get hasRegistered(): boolean {
-    return this.registered.size > 0;
+  /** Those that the application names. */
+  get named(): readonly Queue[] {
+    return this.all.filter((queue) => queue !== this.root || this.options.queueName !== undefined);
   }
 
   find(name: string): Queue | undefined {

@@ -23,7 +23,7 @@ export class RegisteredTaskClient extends TaskClient {
     const message =
       `The queue "${queueName}" of a contract is not registered here: its tasks are put with the defaults of forRoot. ` +
       'Register it as the program that handles it does, with the same retryDelaysMs.';
-    if (this.queues.hasRegistered) this.events.emit('problem', new MercuryError('QUEUE_NOT_REGISTERED', message));
+    if (this.queues.named.length > 0) this.events.emit('problem', new MercuryError('QUEUE_NOT_REGISTERED', message));
     return super.open(queueName);
   }
 }
